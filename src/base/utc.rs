@@ -51,6 +51,13 @@ impl Utc {
         Self(seconds.saturating_mul(1000))
     }
 
+    /// The nearest second. A moment that was reckoned of a second that somebody named comes back some milliseconds early
+    /// or late, for the two clocks are not read at once.
+    #[must_use]
+    pub fn to_nearest_second(self) -> Self {
+        Self::from_seconds(self.0.saturating_add(500) / 1000)
+    }
+
     /// Reads RFC 3339, with `Z` or an offset; `None` if it is none, or before 1970.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -116,6 +123,12 @@ impl Calendar {
         }
     }
 
+    /// The civil time of a moment to the nearest second, as people are shown it.
+    #[must_use]
+    pub fn second_of(&self, moment: Moment) -> Utc {
+        self.utc_of(moment).to_nearest_second()
+    }
+
     /// The civil time of a moment.
     #[must_use]
     pub fn utc_of(&self, moment: Moment) -> Utc {
@@ -166,6 +179,14 @@ mod tests {
             let back = calendar.moment_of(TimeSpec::At(calendar.utc_of(Moment(moment))));
             assert_eq!(back, Moment(moment));
         }
+        // Read again two milliseconds later by one clock, and one by the other.
+        let named = calendar.moment_of(TimeSpec::At(Utc(1_060_000)));
+        let again = Calendar {
+            now: Moment(5002),
+            utc: Utc(1_000_001),
+        };
+        assert_eq!(again.utc_of(named), Utc(1_059_999));
+        assert_eq!(again.second_of(named), Utc(1_060_000));
         assert_eq!(
             TimeSpec::parse("2h"),
             Some(TimeSpec::In(Span::from_secs(7200)))

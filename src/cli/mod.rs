@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `arguments`, `shared_arguments` | the command line |
 //! | `verify`, `plan`, `simulate` | subcommands that judge a config, and end |
+//! | `plan_cluster`, `plan_probe` | `plan` on every node of a cluster, and with new addresses probed |
 //! | `judged` | a config that is read to be judged, with its hashes |
 //! | `unrecorded` | what `check` says of a config whose changes cannot be recorded |
 //! | `unkept` | what `check` says of a config that a restart goes around |
@@ -62,6 +63,7 @@ mod order;
 mod orders;
 mod plan;
 mod plan_cluster;
+mod plan_probe;
 mod present;
 mod proof;
 mod push;

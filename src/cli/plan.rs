@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::arguments::Plan;
 use super::judged::{self, Source};
+use super::plan_probe::Trials;
 use super::present::line;
 use super::say;
 use crate::audit::compare::{Comparison, Verdict, compare};
@@ -23,9 +24,12 @@ struct Artefact<'a> {
     new: &'a Source,
     #[serde(flatten)]
     comparison: &'a Comparison,
+    /// The findings of `--probe`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trials: Option<&'a Trials>,
 }
 
-/// Prints the comparison; exits 1 when a rule of the new config is broken.
+/// Prints the comparison; exits 1 when a rule of the new config is broken, or a new address that is probed fails.
 pub(super) fn plan(arguments: &Plan) -> Result<ExitCode, Failure> {
     let current = judged::read(&arguments.control.config.config)?;
     let new = judged::read(&arguments.new)?;
@@ -36,16 +40,16 @@ pub(super) fn plan(arguments: &Plan) -> Result<ExitCode, Failure> {
     let weakened = weakened(before, after);
     let guard = after.plan.guard.clone();
     let windows = windows(after.plan);
-    let comparison = compare(
-        &Arc::new(current.compiled.plan),
-        &Arc::new(new.compiled.plan),
-    );
-    let comparison = comparison.and(weakened, &guard);
+    let plans = [current.compiled.plan, new.compiled.plan].map(Arc::new);
+    let comparison = compare(&plans[0], &plans[1]).and(weakened, &guard);
+    let trials = arguments.probe.then(|| Trials::of(&plans[0], &plans[1]));
+    let trials = trials.transpose()?;
     if arguments.json {
         let artefact = Artefact {
             current: &current.source,
             new: &new.source,
             comparison: &comparison,
+            trials: trials.as_ref(),
         };
         let text = serde_json::to_string_pretty(&artefact).map_err(|error| error.to_string())?;
         say(&text);
@@ -54,10 +58,14 @@ pub(super) fn plan(arguments: &Plan) -> Result<ExitCode, Failure> {
         if !windows.is_empty() {
             say(windows.trim_end());
         }
+        if let Some(trials) = &trials {
+            say(&trials.to_string());
+        }
     }
+    let all_pass = trials.is_none_or(|trials| trials.passed());
     Ok(match comparison.result {
-        Verdict::Allowed => ExitCode::SUCCESS,
-        Verdict::Refused => ExitCode::FAILURE,
+        Verdict::Allowed if all_pass => ExitCode::SUCCESS,
+        Verdict::Allowed | Verdict::Refused => ExitCode::FAILURE,
     })
 }
 

@@ -33,6 +33,9 @@ pub(super) struct Plan {
     /// Ask every node of the cluster what it would change there, each by its own control address
     #[arg(long)]
     pub(super) cluster: bool,
+    /// Probe once, from here, each address that the config in use does not probe in this way; exits 1 if one fails
+    #[arg(long, conflicts_with = "cluster")]
+    pub(super) probe: bool,
     /// The config that is in use, or with --cluster the server that is asked first
     #[command(flatten)]
     pub(super) control: Control,

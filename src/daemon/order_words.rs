@@ -118,7 +118,7 @@ fn drained(executed: &Executed, calendar: Calendar) -> Vec<Option<String>> {
     );
     let planned = named(&executed.with(Effect::Planned));
     let planned = planned.map(|names| {
-        let from = calendar.utc_of(held.begins());
+        let from = calendar.second_of(held.begins());
         format!("{names} will be drained from {from} on; {end}")
     });
     let changed = named(&executed.with(Effect::Changed));
@@ -142,7 +142,7 @@ fn forced(executed: &Executed, calendar: Calendar) -> Vec<Option<String>> {
     };
     let lift = format!("waypost force {} --lift", held.order.scope);
     let end = end_of(held, &lift, calendar);
-    let from = calendar.utc_of(held.begins());
+    let from = calendar.second_of(held.begins());
     let told = |names: String, effect: &str| match effect {
         "" => format!("{names} forced to {value}; {end}"),
         when => format!("{names} forced to {value} {when}; {end}"),
@@ -219,7 +219,7 @@ fn damage(executed: &Executed) -> Option<String> {
 fn end_of(held: &OrderRecord, lift: &str, calendar: Calendar) -> String {
     match held.until {
         None => format!("it holds until `{lift}`"),
-        Some(until) => format!("it holds until {}, or `{lift}`", calendar.utc_of(until)),
+        Some(until) => format!("it holds until {}, or `{lift}`", calendar.second_of(until)),
     }
 }
 
@@ -251,7 +251,7 @@ pub(super) fn told_of(record: &OrderRecord, calendar: Calendar) -> String {
         "" => String::new(),
         reason => format!(" for \"{reason}\""),
     };
-    let until: Option<Utc> = record.until.map(|until| calendar.utc_of(until));
+    let until: Option<Utc> = record.until.map(|until| calendar.second_of(until));
     let until = until.map_or_else(String::new, |until| format!(" until {until}"));
     format!("{what}{author}{reason}{until}")
 }

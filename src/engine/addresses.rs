@@ -1,12 +1,15 @@
 //! Addresses of one endpoint that leave its answers one by one ([`AddressesDown::Address`]).
 //!
 //! Which of them are out is a function of the slots and of the node's doubt alone, so it needs no memory but the
-//! last standing: a doubt takes nothing out that was in. It does not know how a target stands as a whole.
+//! last standing: a doubt takes nothing out that was in, also over a reload or a restart. It does not know how a target
+//! stands as a whole.
+use std::net::IpAddr;
+
 use crate::base::{AddressSet, SlotId};
 use crate::health::guard::{Doubt, Last};
 use crate::health::slot::SlotHealth;
 use crate::health::target::{AddressSlot, Evidence, KeepReason, Verdict};
-use crate::plan::{AddressesDown, Combination, Plan, Target};
+use crate::plan::{AddressesDown, Combination, Endpoint, Plan, Target};
 
 /// The addresses that a target is answered without, where it was without `had`: those that are down while others are
 /// not. One that is down with all of them is without none, or kept as it was.
@@ -24,6 +27,20 @@ pub(super) fn without(
             evidence.without.and(had)
         }
     }
+}
+
+/// The addresses of an endpoint that are in a set.
+pub(super) fn of_set(endpoint: &Endpoint, set: AddressSet) -> Vec<IpAddr> {
+    let all = endpoint.addresses.iter().enumerate();
+    let own = all.filter(|(place, _)| set.contains(*place));
+    own.map(|(_, address)| *address).collect()
+}
+
+/// The set of those of an endpoint's addresses that are among others.
+pub(super) fn set_of(endpoint: &Endpoint, others: &[IpAddr]) -> AddressSet {
+    let all = endpoint.addresses.iter().enumerate();
+    let own = all.filter(|(_, address)| others.contains(address));
+    own.fold(AddressSet::EMPTY, |set, (place, _)| set.with(place))
 }
 
 /// The slots of a target, each with the place of its address in the endpoint's list.

@@ -20,17 +20,17 @@
 //! It knows no table, no schedule and no words for the operator; it gives back which standings
 //! changed.
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::base::{AddressSet, EndpointId, Moment, Permille, SlotId, Span, Standing, TargetId};
 use crate::dns::Name;
 use crate::health::ejections::Ejections;
-use crate::health::followed::FollowedLevel;
 use crate::health::guard::{self, Doubt, Last, Served, Tally};
 use crate::health::slot::{SlotHealth, State};
 use crate::health::target::{Evidence, KeepReason, TargetHealth};
 use crate::health::{ProbeResult, Report};
-use crate::plan::{AddressesDown, Followed, Plan};
+use crate::plan::{AddressesDown, Plan};
 use crate::share::{Ruling, VantagePanel};
 
 use super::addresses;
@@ -40,8 +40,7 @@ use super::orders::OrderTurn;
 use super::own_sight::{self, OwnSight};
 use super::regional_rows::{RegionalHealth, RowsBefore};
 use super::reload_map::ReloadMap;
-use super::rules_of::{monitor, recovery};
-use super::snapshot::KeptTarget;
+use super::rules_of::{monitor, own_endpoint, recovery};
 use super::steps::Steps;
 use super::weights::Weights;
 
@@ -84,6 +83,8 @@ pub(super) struct Beginning {
     pub(super) left_at: Vec<Option<Moment>>,
     /// The share that slowness leaves of each target.
     pub(super) paces: Vec<Permille>,
+    /// The addresses that each target was answered without.
+    pub(super) without: Vec<AddressSet>,
     pub(super) drains: Drains,
     pub(super) weights: Weights,
     /// The votes that were heard until then.
@@ -127,6 +128,10 @@ impl HealthState {
         let left_at = left_at.map(|old| old.and_then(|old| self.ejections.left_at(old)));
         let paces = kept.targets.iter();
         let paces = paces.map(|old| old.map_or(Permille::FULL, |old| self.paces[old.index()]));
+        let without = (0..).map(TargetId).zip(&kept.targets).map(|(id, old)| {
+            let left_out = old.map_or_else(Vec::new, |old| self.left_out(old));
+            addresses::set_of(own_endpoint(&plan, id), &left_out)
+        });
         let plans = (&*self.plan, &*plan);
         let drains = &self.drains;
         let known = Beginning {
@@ -134,6 +139,7 @@ impl HealthState {
             targets: targets.collect(),
             left_at: left_at.collect(),
             paces: paces.collect(),
+            without: without.collect(),
             drains: drains.migrate(now, plans, kept, &self.standings),
             weights: self.weights.migrate(plans, now),
             panel: self.panel_for(kept),
@@ -164,6 +170,9 @@ impl HealthState {
         fresh.ejections.advance(now);
         fresh.doubt = fresh.tally.doubt(&fresh.plan.guard);
         fresh.paces = known.paces;
+        for (standing, without) in fresh.standings.iter_mut().zip(known.without) {
+            standing.without = without;
+        }
         fresh.weigh_blackout(now);
         for id in (0..fresh.targets.len()).map(TargetId::from_index) {
             fresh.look(now, id);
@@ -266,6 +275,12 @@ impl HealthState {
         changes
     }
 
+    /// The addresses that a target is answered without.
+    pub(super) fn left_out(&self, id: TargetId) -> Vec<IpAddr> {
+        let without = self.standings[id.index()].without;
+        addresses::of_set(own_endpoint(&self.plan, id), without)
+    }
+
     /// The standings, by target.
     pub(super) fn standings(&self) -> &[Standing] {
         &self.standings
@@ -293,22 +308,6 @@ impl HealthState {
 
     pub(super) fn target(&self, id: TargetId) -> &TargetHealth {
         &self.targets[id.index()]
-    }
-
-    /// The part of a target that is kept over a restart.
-    pub(super) fn kept_target(&self, id: TargetId) -> KeptTarget {
-        KeptTarget {
-            health: self.targets[id.index()].clone(),
-            ceiling: self.drains.ceiling(id),
-            left_at: self.ejections.left_at(id),
-            weight: self.level(id, Followed::Weight).cloned(),
-            capacity: self.level(id, Followed::Capacity).cloned(),
-            regions: self.kept_rows(id),
-        }
-    }
-
-    fn level(&self, id: TargetId, what: Followed) -> Option<&FollowedLevel> {
-        self.weights.level(self.endpoint(id), what)
     }
 
     /// The targets of an endpoint.

@@ -15,7 +15,7 @@ use super::snapshot::{Keep, KeptTarget, Snapshot};
 use crate::base::limits;
 use crate::base::{Moment, Permille, SlotId, TargetId};
 use crate::health::slot::SlotHealth;
-use crate::plan::{Demands, Plan};
+use crate::plan::{Demands, Followed, Plan};
 
 /// All that an engine knows.
 #[derive(Clone, Copy)]
@@ -149,6 +149,23 @@ impl<'e> Knowledge<'e> {
     fn targets(self) -> impl Iterator<Item = (&'e str, KeptTarget)> {
         let targets = (0..).map(TargetId).zip(&self.plan.targets);
         targets.map(move |(id, target)| (target.key.as_str(), self.health.kept_target(id)))
+    }
+}
+
+impl HealthState {
+    /// The part of a target that is kept over a restart.
+    fn kept_target(&self, id: TargetId) -> KeptTarget {
+        let level = |what| self.weights.level(self.endpoint(id), what).cloned();
+        KeptTarget {
+            health: self.target(id).clone(),
+            ceiling: self.drains.ceiling(id),
+            left_at: self.ejections.left_at(id),
+            weight: level(Followed::Weight),
+            capacity: level(Followed::Capacity),
+            regions: self.kept_rows(id),
+            pace: Some(self.paces[id.index()]).filter(|pace| *pace < Permille::FULL),
+            without: self.left_out(id),
+        }
     }
 }
 

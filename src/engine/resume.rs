@@ -13,6 +13,7 @@
 //! | an order | in force; its own end is a time of the day, so the time away counts |
 //! | an order that has ended | in the history, until its age or a newer one puts it out |
 //! | doubt and blackout | weighed anew from the last results |
+//! | addresses and slowness that a doubt kept | as they were, while there is a doubt |
 //! | observed demand | believed as it was; older than the bound it is unknown |
 //!
 //! Nobody watched while the process was away, so nothing that asks to be watched gets on by it: then no error of
@@ -21,15 +22,16 @@
 //!
 //! It decides what counts, and nothing of what follows: the rules of a reload do the rest
 //! ([`HealthState::begin`]).
+use super::addresses;
 use super::drains::Drains;
 use super::health_state::Beginning;
 use super::orders::OrdersToResume;
 use super::own_sight;
-use super::rules_of::{monitor, recovery};
+use super::rules_of::{monitor, own_endpoint, recovery};
 use super::snapshot::{KeptTarget, Snapshot};
 use super::weights::Weights;
 use crate::base::limits;
-use crate::base::{Moment, Permille, RegionId, SlotId, Span, TargetId};
+use crate::base::{AddressSet, Moment, Permille, RegionId, SlotId, Span, TargetId};
 use crate::health::drain::Ceiling;
 use crate::health::slot::{SlotHealth, State};
 use crate::health::target::TargetHealth;
@@ -57,8 +59,8 @@ pub(super) fn known(plan: &Plan, snapshot: &Snapshot, now: Moment) -> Beginning 
     Beginning {
         targets: targets.collect(),
         left_at: left_at.collect(),
-        // As slow as its probes say.
-        paces: vec![Permille::NONE; plan.targets.len()],
+        paces: ids.clone().map(|id| view.pace(id)).collect(),
+        without: ids.clone().map(|id| view.without(id)).collect(),
         weights: view.weights(),
         panel: own_sight::first_panel(plan),
         rows: ids.clone().flat_map(|id| view.rows(id)).collect(),
@@ -121,6 +123,18 @@ impl Resumed<'_> {
             health.forget_slots(self.now, recovery);
         }
         health
+    }
+
+    /// The most that slowness left of a target.
+    fn pace(&self, id: TargetId) -> Permille {
+        let pace = self.kept(id).and_then(|kept| kept.pace);
+        pace.unwrap_or(Permille::FULL)
+    }
+
+    /// The addresses that a target was answered without.
+    fn without(&self, id: TargetId) -> AddressSet {
+        let kept = self.kept(id).map_or(&[][..], |kept| &kept.without);
+        addresses::set_of(own_endpoint(self.plan, id), kept)
     }
 
     /// The rows of a target by region.

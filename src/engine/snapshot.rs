@@ -7,6 +7,7 @@
 //! All moments are of the engine's own clock. It knows no wall clock and no disk: how much time has passed between
 //! two processes is for whoever starts the second one to say.
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,12 @@ pub struct KeptTarget {
     /// Its health for clients of regions, by their names, where that is another one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub regions: BTreeMap<String, TargetHealth>,
+    /// The most that slowness left of it, where that is not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<Permille>,
+    /// The addresses that it was answered without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<IpAddr>,
 }
 
 /// The part of a service's demand that is kept.

@@ -16,6 +16,7 @@ use crate::share::Trust;
 use crate::table::{PoolView, Table};
 
 use super::Engine;
+use super::addresses;
 use super::effects;
 use super::notices::{answer_word, family_word, region_names};
 use super::order::{Action, OrderRecord};
@@ -339,9 +340,8 @@ impl StatusView<'_> {
     /// The addresses that are down and left out.
     fn without(&self, target: &Target, standing: &Standing) -> Vec<String> {
         let endpoint = &self.engine.plan.endpoints[target.endpoint.index()];
-        let all = endpoint.addresses.iter().enumerate();
-        let out = all.filter(|(place, _)| standing.without.contains(*place));
-        out.map(|(_, address)| address.to_string()).collect()
+        let out = addresses::of_set(endpoint, standing.without);
+        out.iter().map(ToString::to_string).collect()
     }
 
     /// Which gates of a target are not open, and why.

@@ -289,6 +289,35 @@ fn a_fence_widens_by_regions_and_countries_too() {
     );
 }
 
+/// The regions' endpoints do not make up for what a pool of a service's own loses: it has never used them.
+#[test]
+fn a_pool_of_a_services_own_that_gets_thinner_is_a_loss() {
+    let own = |name: &str, tier: u16, address: &str| {
+        format!(
+            "[[services.node.endpoints]]\nname = \"{name}\"\nregion = \"frankfurt\"\nprovider = \"{name}\"\ntier = {tier}\naddresses = [\"{address}\"]\n"
+        )
+    };
+    let (first, backup) = (
+        own("node-a", 1, "198.51.100.1"),
+        own("node-b", 2, "198.51.100.2"),
+    );
+    let new = format!("{CONFIG}{first}");
+    let found = compared(&format!("{new}{backup}"), &new);
+    assert_eq!(moves(&found), [""; 0]);
+    let lost = losses(&found, LossKind::Redundancy);
+    let few = "2 tiers, 2 endpoints, 2 providers -> 1 tier, 1 endpoint, 1 provider";
+    assert!(
+        lost.iter()
+            .any(|one| one.starts_with("node A, ") && one.ends_with(few)),
+        "{lost:#?}"
+    );
+    assert!(
+        lost.iter().all(|one| one.starts_with("node A")),
+        "{lost:#?}"
+    );
+    assert_eq!(rules(&found), [Rule::Losses]);
+}
+
 #[test]
 fn a_network_that_is_put_elsewhere_moves_alone() {
     let found = changed(&[("[geo]", "[geo]\noverrides = { \"5.0.128.0/18\" = \"CA\" }")]);

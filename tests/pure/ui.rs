@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest;
 use flate2::read::GzDecoder;
 
+/// The whole page, packed.
+const MOST_OCTETS: u64 = 100_000;
 const HELP: &str = "run ui/build, and commit ui/dist with what it was made of";
 
 /// Every source of the bundle, as `ui/build.mjs` lists them.
@@ -66,4 +68,9 @@ fn the_bundle_is_of_the_sources_beside_it() {
     let mut expected = sources();
     expected.extend(made.map(|name| format!("dist/{name}")));
     assert_eq!(listed, expected, "{HELP}");
+    let packed = made.map(|name| fs::metadata(format!("ui/dist/{name}.gz")).unwrap().len());
+    assert!(
+        packed.iter().sum::<u64>() <= MOST_OCTETS,
+        "the page has grown too large: {packed:?}"
+    );
 }

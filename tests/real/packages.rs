@@ -5,6 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::first_config::{ANSWERS, validates};
 use crate::rooted::{User, below, command, copy, furnish};
 use crate::world::{World, dig, get, repository, run, wait_for};
@@ -142,7 +144,48 @@ fn installed_user(root: &Path) -> User {
             .any(|line| line.starts_with("tokio v") && line.ends_with(": MIT")),
         "{licences}"
     );
+    check_bill(
+        &below(root, "/usr/share/doc/waypost/waypost.cdx.json"),
+        &licences,
+    );
     User(state.uid())
+}
+
+/// The bill of materials is one by CycloneDX's own schema, has just the crates of the licences, and the page's packages, each with digest and
+/// licence; no folder of this machine is in it.
+fn check_bill(bill: &Path, licences: &str) {
+    let python = repository("target/deploy-python/bin/python3");
+    let script = "import sys; from cyclonedx.validation.json import JsonStrictValidator; from cyclonedx.schema import SchemaVersion; \
+                  sys.exit(str(JsonStrictValidator(SchemaVersion.V1_5).validate_str(open(sys.argv[1]).read()) or '') or 0)";
+    let words = ["-c", script, bill.to_str().unwrap()];
+    let (text, well) = run(python.to_str().unwrap(), &words);
+    assert!(well, "{text} (tests/run installs the validator)");
+    let text = fs::read_to_string(bill).unwrap();
+    assert!(!text.contains(repository("").to_str().unwrap()));
+    let bill: Value = serde_json::from_str(&text).unwrap();
+    let components = bill["components"].as_array().unwrap();
+    let mut found: BTreeSet<&str> = BTreeSet::new();
+    for own in components {
+        assert!(
+            own["hashes"][0]["content"].is_string() && own["licenses"][0]["expression"].is_string(),
+            "{own}"
+        );
+        found.insert(own["bom-ref"].as_str().unwrap());
+    }
+    let crates = licences
+        .lines()
+        .filter(|line| !line.starts_with("waypost v"));
+    let crates =
+        crates.filter_map(|line| line.split(':').next()?.split(" (").next()?.split_once(" v"));
+    let expected: BTreeSet<String> = crates
+        .map(|(name, version)| format!("pkg:cargo/{name}@{version}"))
+        .collect();
+    let own = found.iter().filter(|own| own.starts_with("pkg:cargo/"));
+    let own: BTreeSet<String> = own.map(|own| (*own).to_owned()).collect();
+    assert_eq!(own, expected);
+    for part in ["pkg:npm/preact@", "pkg:npm/uplot@", "pkg:npm/d3-array@"] {
+        assert!(found.iter().any(|own| own.starts_with(part)), "{part}");
+    }
 }
 
 #[test]

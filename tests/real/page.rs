@@ -82,8 +82,8 @@ fn node(arguments: &[&str], folder: &Path) -> Child {
     child.unwrap_or_else(|error| panic!("cannot start node: {error}; tests/run installs it"))
 }
 
-/// An outage, orders with a token and without, a comparison of configs, a server that dies and comes back. `WHOLE=1` goes on to a
-/// moment of the past, all widths, light and dark, and the rules of accessibility; that is not part of each run.
+/// An outage, orders with a token and without, a comparison of configs, a server that dies and comes back. `WHOLE=1`, as
+/// `tests/run` has it, goes on to a moment of the past, all widths, light and dark, and the rules of accessibility.
 #[test]
 fn the_page_tells_an_outage_and_takes_orders() {
     packages();

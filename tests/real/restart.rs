@@ -359,3 +359,34 @@ fn check_warns_where_a_restart_goes_around_something() {
     let (text, well) = waypost(&world, &["check"]);
     assert!(well && !text.contains("goes around"), "{text}");
 }
+
+/// Who leads by measured times leads over a kill, as long as the hysteresis keeps it: the table alone would say otherwise.
+#[test]
+fn a_region_that_leads_by_measured_times_leads_over_a_kill() {
+    let world = world("every = \"1s\"\nsteps = [50, 100]\n");
+    let config = std::fs::read_to_string(world.path("config.toml")).unwrap();
+    let steering = "\n[services.api.steering]\npolicy = \"latency\"\nmeasured = \"latency.csv\"\n";
+    let config = config.replace("residency = \"prefer\"", "residency = \"any\"");
+    world.write("config.toml", &(config + steering));
+    world.write("latency.csv", "DE,eu-frankfurt,10\nDE,na-toronto,30\n");
+    let _machines = machines(&world);
+    let server = world.waypost();
+    wait_for("Frankfurt to lead", || answer() == ["127.1.0.1"]);
+    // Now 8 ms slower: more than what counts as equal, less than what moves anybody.
+    world.write(
+        "latency.csv",
+        "DE,eu-frankfurt,30\nDE,na-toronto,22\nFR,na-toronto,5\n",
+    );
+    let kept = world.path("state/measured.log");
+    wait_for("the renewed table to be kept", || {
+        std::fs::read_to_string(&kept).is_ok_and(|text| text.contains("FR"))
+    });
+    assert_eq!(answer(), ["127.1.0.1"]);
+    server.kill();
+    let (server, answered) = first_answer(&world);
+    assert_eq!(answered, ["127.1.0.1"]);
+    server.kill();
+    std::fs::remove_file(kept).unwrap();
+    let (_server, answered) = first_answer(&world);
+    assert_eq!(answered, ["127.2.0.1"], "by the table alone");
+}

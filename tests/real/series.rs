@@ -85,6 +85,9 @@ hostnames = ["data.example.org"]
 monitors = ["web", "deep"]
 regions = ["eu", "na"]
 
+[services.data.steering]
+region_trickle = "1%"
+
 [services.plain]
 hostnames = ["plain.example.org"]
 monitors = []
@@ -326,6 +329,13 @@ fn there_are_as_many_series_as_the_docs_say() {
             );
         }
     }
+    for line in [
+        "waypost_service_info{service=\"api\",policy=\"place\",sticky=\"false\"} 1\n",
+        "waypost_trickle_ratio{service=\"data\",between=\"regions\"} 0.01\n",
+    ] {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+    assert_eq!(text.matches("waypost_trickle_ratio{").count(), 1);
     check_endpoints(&text);
     check_totals(&rows);
 }

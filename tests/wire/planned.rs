@@ -79,3 +79,54 @@ fn the_artefact_is_whole_and_the_same_each_time() {
         strip(&run(CONFIG, &new, &["new.toml", "--json"]).0)
     );
 }
+
+/// New addresses are tried before anybody is sent there; what the config in use probes as well is not.
+#[test]
+fn what_is_new_is_probed_once_on_demand() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let current = with(&[("port = 80", &format!("port = {port}"))]);
+    let machine = |name: &str, address: &str| {
+        format!(
+            "[[regions.frankfurt.endpoints]]\nname = \"{name}\"\nprovider = \"acme\"\ntier = 2\n{address}\n[regions.iceland]"
+        )
+    };
+    let add = |text: &str, machine: String| text.replacen("[regions.iceland]", &machine, 1);
+    let sound = add(&current, machine("fra-c", "addresses = [\"127.0.0.1\"]"));
+    let (text, code) = run(&current, &sound, &["new.toml", "--probe"]);
+    assert_eq!(code, Some(0), "{text}");
+    let tried = format!("  web of fra-c at 127.0.0.1:{port}: passes in ");
+    assert!(
+        text.contains("1 of 1 pass\n") && text.contains(&tried),
+        "{text}"
+    );
+    let named = "hostname = \"machine.example.net\"\njurisdiction = \"EEA\"";
+    let dead = add(&sound, machine("fra-d", "addresses = [\"127.0.0.2\"]"));
+    let dead = add(&dead, machine("fra-e", named));
+    let (text, code) = run(&current, &dead, &["new.toml", "--probe"]);
+    assert_eq!(code, Some(1), "{text}");
+    for part in [
+        "1 of 2 pass\n",
+        &format!("  web of fra-d at 127.0.0.2:{port}: fails: connection refused\n"),
+        "  not tried, known by name: fra-e\n",
+    ] {
+        assert!(text.contains(part), "{part}{text}");
+    }
+    let (text, code) = run(&current, &dead, &["new.toml", "--probe", "--json"]);
+    assert_eq!(code, Some(1), "{text}");
+    let trials = serde_json::from_str::<serde_json::Value>(&text).unwrap()["trials"].take();
+    assert_eq!(trials["probes"][0]["passed"], true);
+    assert_eq!(trials["probes"][1]["cause"], "refused");
+    assert_eq!(trials["not_tried"][0], "fra-e");
+    let (text, code) = run(&current, &dead, &["new.toml"]);
+    assert_eq!(
+        code,
+        Some(0),
+        "nothing is probed that was not asked for: {text}"
+    );
+    let (text, code) = run(&sound, &sound, &["new.toml", "--probe"]);
+    assert!(
+        code == Some(0) && text.contains("nothing is probed that was not before\n"),
+        "{text}"
+    );
+}

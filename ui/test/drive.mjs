@@ -195,7 +195,7 @@ for (const words of ["fra-one v4 is down", "drain tor-one", "new disks"]) await 
 // Both starts.
 await page.locator(".event-row").filter({ hasText: "started" }).nth(1).waitFor();
 
-// What follows is looked at by hand: WHOLE=1 cargo test --test real page::
+// What follows takes minutes: tests/run has it done, by WHOLE=1.
 if (process.env.WHOLE !== "1") {
   await browser.close();
   assert.deepEqual(complaints, [], "the browser complains of nothing");
@@ -219,7 +219,8 @@ await page.getByRole("button", { name: "Back to now" }).click();
 
 step("healed");
 await world("heal fra-one fra-two");
-await says(page, "All 3 endpoints are healthy");
+// A machine that is busy with other tests lets some probes time out, and each of these puts the return off.
+await page.locator(".sentence").filter({ hasText: "All 3 endpoints are healthy" }).waitFor({ timeout: 300_000 });
 await colours(page, eu);
 
 step("a minute is summed up");

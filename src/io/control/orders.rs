@@ -166,7 +166,7 @@ impl OrderView {
     /// An order, and how it is held, if it is one that holds.
     #[must_use]
     pub fn new(order: &Order, held: Option<&OrderRecord>, calendar: Calendar) -> Self {
-        let time = |moment| calendar.utc_of(moment);
+        let time = |moment| calendar.second_of(moment);
         Self {
             action: order.action.word().to_owned(),
             value: order.action.value().map(|value| value.to_string()),
@@ -240,7 +240,7 @@ impl PastView {
         };
         Self {
             order: OrderView::of(&past.record, calendar),
-            ended: calendar.utc_of(past.ended),
+            ended: calendar.second_of(past.ended),
             end: end.to_owned(),
             ended_by: by.cloned(),
             ended_reason: reason.cloned(),

@@ -2,7 +2,7 @@
 use super::text::{Exposition, Kind, render_pairs, thousandths};
 use crate::base::{Permille, ServiceId};
 use crate::engine::{Figures, ServiceFigures};
-use crate::plan::{Plan, Service};
+use crate::plan::{Plan, Pool, Service};
 
 /// One service.
 struct ServiceRow {
@@ -44,7 +44,41 @@ pub(super) fn write(text: &mut Exposition, figures: &Figures) {
     }
     write_endpoints(text, figures);
     write_demand(text, &rows);
+    write_steering(text, &figures.table.plan);
     write_tables(text, &figures.table.plan);
+}
+
+/// Writes how the clients of services are sent.
+fn write_steering(text: &mut Exposition, plan: &Plan) {
+    let family = text.family(
+        "waypost_service_info",
+        Kind::Info,
+        "1, with the policy by which clients of a service are sent, and whether they stay over changes of the config.",
+    );
+    for service in &plan.services {
+        let steering = &service.steering;
+        let labels = [
+            ("service", &*service.name),
+            ("policy", steering.policy.word()),
+            ("sticky", if steering.is_sticky { "true" } else { "false" }),
+        ];
+        family.sample(&labels, 1);
+    }
+    let family = text.family(
+        "waypost_trickle_ratio",
+        Kind::Gauge,
+        "The part of a service's clients that go on to the next tier or region all the time.",
+    );
+    for service in &plan.services {
+        let parts = [
+            ("tiers", Pool::trickle_of(&service.pools)),
+            ("regions", service.steering.region_trickle),
+        ];
+        for (between, part) in parts.into_iter().filter(|(_, part)| *part > Permille::NONE) {
+            let labels = [("service", &*service.name), ("between", between)];
+            family.sample(&labels, thousandths(part.0.into()));
+        }
+    }
 }
 
 /// Writes when the tables of measured times in force were written.

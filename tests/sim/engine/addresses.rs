@@ -2,9 +2,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use waypost::base::{ClassId, Family, ServiceId, SlotId};
+use waypost::base::{ClassId, Family, ServiceId, SlotId, Span};
 use waypost::dns::addresses;
-use waypost::engine::Notice;
+use waypost::engine::{Engine, Input, Notice};
 use waypost::health::ProbeResult;
 use waypost::plan::{AddressesDown, Plan, Slot};
 use waypost::sim::TestPlan;
@@ -188,4 +188,45 @@ fn a_doubt_takes_no_address_out_and_lets_none_stay_out_that_is_back() {
         1,
         "the dead one has left after the doubt"
     );
+}
+
+/// What was out when a doubt began stays out, and what fell since stays in: a reload and a restart in the midst of it change neither.
+#[test]
+fn a_doubt_keeps_its_addresses_over_a_reload_and_a_restart() {
+    let pattern = TestPlan {
+        canaries: 3,
+        ..test_plan(3)
+    };
+    let mut own = Arc::into_inner(plan(pattern, 3, AddressesDown::Address)).unwrap();
+    let mut desk = Desk::of(Arc::new(own.clone()));
+    let (first, second) = (own.targets[0].slots[1], own.targets[0].slots[2]);
+    let canaries = own.canaries.clone();
+    let fails = |out: &[SlotId], slot: SlotId| match out.contains(&slot) {
+        true => FAIL,
+        false => ProbeResult::Pass,
+    };
+    desk.run(10_000, |_| ProbeResult::Pass);
+    desk.run(40_000, |slot| fails(&[first], slot));
+    let sick = [&canaries[..], &[first]].concat();
+    desk.run(60_000, |slot| fails(&sick, slot));
+    assert!(desk.engine.status(desk.now).doubting);
+    let all = [&sick[..], &[second]].concat();
+    desk.run(100_000, |slot| fails(&all, slot));
+    let before = given(&desk);
+    let [left, stays] = [first, second].map(|slot| own.slots[slot.index()].address.ip());
+    assert!(!before.contains(&left) && before.contains(&stays));
+    // The same addresses in another order.
+    own.endpoints[0].addresses.swap(0, 1);
+    let next = Arc::new(own);
+    desk.handle(100_001, Input::Reload(Arc::clone(&next), Arc::default()));
+    assert_eq!(given(&desk), before, "over a reload");
+    let text = serde_json::to_string(&desk.engine.snapshot(desk.now)).unwrap();
+    let snapshot = serde_json::from_str(&text).unwrap();
+    let now = desk.now.after(Span(5000));
+    let again = Engine::resume((next, Arc::default()), &snapshot, now, 43);
+    let mut again = Desk::on(again, now);
+    assert!(again.engine.status(again.now).doubting);
+    assert_eq!(given(&again), before, "over a restart");
+    again.run(now.0 + 60_000, |slot| fails(&[first, second], slot));
+    assert!(!given(&again).contains(&stays), "the doubt is over");
 }

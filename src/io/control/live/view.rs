@@ -276,7 +276,9 @@ impl LiveOrder {
             author: order.author.clone(),
             reason: order.reason.clone(),
             since_at: Utc(now.0.saturating_sub(order.since_ms)),
-            ends_at: order.ends_in_ms.map(|left| Utc(now.0.saturating_add(left))),
+            ends_at: order
+                .ends_in_ms
+                .map(|left| Utc(now.0.saturating_add(left)).to_nearest_second()),
         }
     }
 }
