@@ -146,7 +146,6 @@ impl Oracle {
                     continue;
                 };
                 record.leave_out(now - at.0);
-                record.pace = 0;
                 let endpoint = &plan.endpoints[target.endpoint.index()];
                 let is_drained = self.drains.cover(now, &plan, endpoint);
                 match (past.drained.contains(&endpoint.name), is_drained) {
