@@ -304,7 +304,11 @@ impl ControlLoop {
                 self.ask_upgrade(upgrade::UpgradeRequest { patience, reply });
             }
             Command::Compare { text, part, reply } => match &self.handles.comparer {
-                Some(comparer) => comparer.begin((text, part), reply),
+                Some(comparer) => comparer.compare(reply, (text, part)),
+                None => drop(reply),
+            },
+            Command::Verify(reply) => match &self.handles.comparer {
+                Some(comparer) => comparer.verify(reply),
                 None => drop(reply),
             },
             Command::Order { request, reply } => self.take_order(request, reply),

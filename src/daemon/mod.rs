@@ -32,7 +32,7 @@
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
 //! | `runtimes` | what runs where |
-//! | `comparer` | a config that somebody brings, held against the one in force |
+//! | `comparer` | a config that somebody brings, held against the one in force, and that one proved |
 //! | `findings` | what is doubtful or wrong in a config, in lines of the log |
 //! | `log`, `log_form`, `sink` | the log, the forms of its lines for machines, and the queue through which they go |
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |

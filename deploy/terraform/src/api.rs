@@ -20,14 +20,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 
-/// Time that a change may take; a little more than the server gives itself.
-const TIMEOUT: Duration = Duration::from_secs(65);
+/// Time that a change or a proof may take; a little more than the server gives itself.
+const TIMEOUT: Duration = Duration::from_secs(85);
 /// Time in which a connection is made, or is not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that are tried until a server is taken to be away, and the time between them.
@@ -157,6 +157,7 @@ impl Api {
             true => 1,
             false => TRIES,
         };
+        let started = Instant::now();
         loop {
             left -= 1;
             let tried = timeout(TIMEOUT, self.ask_once(ask)).await;
@@ -164,6 +165,11 @@ impl Api {
             let silent = || format!("{named} did not answer within {} s", TIMEOUT.as_secs());
             match tried.map_err(|_| ApiError::Silent(silent()))? {
                 Err(ApiError::Unreached(_)) if left > 0 => sleep(PAUSE).await,
+                // What is done one at a time is waited for.
+                Err(ApiError::Refused(429, _)) if started.elapsed() < TIMEOUT => {
+                    sleep(PAUSE).await;
+                    left = left.max(1);
+                }
                 tried => {
                     let is_away = matches!(tried, Err(ApiError::Unreached(_)));
                     self.is_away.store(is_away, Ordering::Relaxed);

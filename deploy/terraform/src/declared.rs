@@ -5,6 +5,27 @@ use serde_json::{Value as Json, json};
 
 use crate::api::{Answer, Api, ApiError, Ask};
 use crate::resource::{Change, Fault};
+use crate::schema::{Attribute, Kind, Mode};
+
+/// Media type of a merge patch (RFC 7386).
+pub(crate) const PATCH: &str = "application/merge-patch+json";
+/// Attempts to move something while others change what is beside it.
+const MOVES: usize = 5;
+
+/// Who declared it; an attribute of all that is declared.
+pub(crate) const AUTHOR: Attribute = Attribute {
+    name: "author",
+    kind: Kind::Text,
+    mode: Mode::Computed,
+    text: "The identity that declared it as it is.",
+};
+/// Why; another one.
+pub(crate) const REASON: Attribute = Attribute {
+    name: "reason",
+    kind: Kind::Text,
+    mode: Mode::Computed,
+    text: "Why: `reason` of the provider then.",
+};
 
 /// Something that can be declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +36,8 @@ pub(crate) struct Target {
     pub(crate) named: String,
     /// Its id for an import.
     pub(crate) id: String,
+    /// The attribute that says what it is to be.
+    pub(crate) content: &'static str,
 }
 
 /// A condition, and whether it is only tried.
@@ -30,10 +53,28 @@ impl Target {
         Ok(answer.body)
     }
 
-    /// A fault of what was to be done with it.
+    /// A fault of what was to be done with it, shown at the attribute that it is about.
     pub(crate) fn failed(&self, verb: &str) -> impl Fn(ApiError) -> Fault + use<> {
-        let what = format!("Cannot {verb} {}", self.named);
-        move |error| Fault::of(&error, &what)
+        let (what, content) = (format!("Cannot {verb} {}", self.named), self.content);
+        move |error| {
+            let fault = Fault::of(&error, &what);
+            match error {
+                ApiError::Refused(403 | 409, _) => fault.at("name"),
+                ApiError::Refused(422, _) => fault.at(content),
+                ApiError::Refused(..)
+                | ApiError::Unreached(_)
+                | ApiError::Unsent(_)
+                | ApiError::Silent(_) => fault,
+            }
+        }
+    }
+
+    /// A fault of what is to come, and is there.
+    pub(crate) fn is_there(&self, why: &str) -> Fault {
+        let Self { named, id, .. } = self;
+        let detail =
+            format!("{why}\nIf it is to be managed here, import it: terraform import ADDRESS {id}");
+        Fault::new(format!("{named} is declared already"), detail).at("name")
     }
 
     fn path(&self) -> Vec<&str> {
@@ -54,13 +95,7 @@ pub(crate) async fn write(
     };
     let terms = Terms { condition, dry_run };
     match put(api, target, terms, &body).await {
-        Err(ApiError::Refused(412, why)) if change.prior.is_none() => {
-            let Target { named, id, .. } = target;
-            let detail = format!(
-                "{why}\nIf it is to be managed here, import it: terraform import ADDRESS {id}"
-            );
-            Err(Fault::new(format!("{named} is declared already"), detail).at("name"))
-        }
+        Err(ApiError::Refused(412, why)) if change.prior.is_none() => Err(target.is_there(&why)),
         Err(ApiError::Silent(why)) => {
             // Perhaps it was done: then the same once more changes nothing.
             let terms = Terms {
@@ -85,6 +120,45 @@ async fn put(api: &Api, target: &Target, terms: Terms, body: &Json) -> Result<An
         body: Some(("application/json", body.to_string())),
     };
     api.ask(&ask).await
+}
+
+/// Declares something in the place of another, in one change of what a list shows, or tries to.
+pub(crate) async fn relocate(
+    api: &Api,
+    [from, to]: [&Target; 2],
+    (change, list, body): (Change<'_>, &[&str], Json),
+    dry_run: &'static str,
+) -> Result<Answer, ApiError> {
+    let mut tries = MOVES;
+    loop {
+        tries -= 1;
+        // The condition is on the list, read before its parts are looked at.
+        let whole = api.ask(&Ask::get(list, &[("limit", "1")])).await?;
+        let view = from.look(api).await?;
+        if view["revision"] != change.private["revision"] {
+            let named = &from.named;
+            let why = format!(
+                "{named} is not as expected: its revision is {}",
+                view["revision"]
+            );
+            return Err(ApiError::Refused(412, why));
+        }
+        if to.look(api).await.is_ok() {
+            let why = format!("{} is declared already", to.named);
+            return Err(ApiError::Refused(409, why));
+        }
+        let ask = Ask {
+            method: Method::PATCH,
+            path: list,
+            query: &circumstances(api, dry_run),
+            condition: whole.tag.map(|tag| (IF_MATCH, tag)),
+            body: Some((PATCH, body.to_string())),
+        };
+        match api.ask(&ask).await {
+            Err(ApiError::Refused(412, _)) if tries > 0 => {}
+            other => return other,
+        }
+    }
 }
 
 /// Declares it no longer, or tries to. What is gone already is well.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::compared::{ComparedConfig, ComparedPart, ObjectsDone};
+use super::compared::{ComparedConfig, ComparedPart, ObjectsDone, ProvedConfig};
 use super::failures::Failures;
 use super::heartbeat::Heartbeat;
 use super::live::hub::Live;
@@ -56,6 +56,8 @@ pub enum Command {
         /// The comparison, or every error; for a person.
         reply: oneshot::Sender<Result<ComparedConfig, String>>,
     },
+    /// Prove the plan in force, or say why that is not done now; for a person.
+    Verify(oneshot::Sender<Result<ProvedConfig, String>>),
     /// Carry out an operator's order.
     Order {
         /// The order: for what, when, by whom and why.

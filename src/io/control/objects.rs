@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A table is what a config would have there. Revision, conditions and parameters are as for records ([`super::declared`]);
-//! a dry run compiles, and says what `waypost plan` would say. Who may declare what, and what fits, is decided by whoever reads configs.
+//! a dry run compiles, and says what `waypost plan` would say, or with `plan=false` compiles alone. Who may declare what, and what fits, is decided by whoever reads configs.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,13 +32,14 @@ use super::compared::ObjectsDone;
 use super::conditions::{
     DeclaringCircumstances, circumstances, declarers, expected, parsed, tagged,
 };
-use super::parameters;
+use super::parameters::{self, Parameters};
 use super::recorded::{AskedChange, ChangeEnding};
 use super::replies::{ApiProblem, Refusal, Reply, engine_is_silent, json as reply_json};
 use crate::base::Utc;
 use crate::base::limits::DECLARED_CHANGES;
 use crate::config::declared::{
-    DeclaredObject, DeclaredObjects, ObjectChange, ObjectOrder, ObjectPath, ObjectRefusal,
+    DeclaredObject, DeclaredObjects, ObjectChange, ObjectOrder, ObjectPath, ObjectPurpose,
+    ObjectRefusal,
 };
 use crate::io::history::event::TimelineEvent;
 use crate::plan::{Declarer, ExpectedState, Permission};
@@ -173,6 +174,7 @@ pub(super) async fn show(
         ("If-Match" = Option<String>, Header, description = "Entity tags of the object, or `*`: otherwise 412"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: only if it is not declared yet"),
         ("dry_run" = Option<bool>, Query, description = "Whether to say what it would do, and do nothing"),
+        ("plan" = Option<bool>, Query, description = "`false`: a dry run compiles it alone, and does not compare plans, which may take long"),
         ("author" = Option<String>, Query, description = "Who wants it"),
         ("reason" = Option<String>, Query, description = "Why"),
     ),
@@ -195,6 +197,7 @@ pub(super) async fn put(
         ("object" = String, Path, description = "Its table and name, as `services/api`, or of an endpoint `services/api/endpoints/fra`"),
         ("If-Match" = Option<String>, Header, description = "Entity tags of the object, or `*`: otherwise 412"),
         ("dry_run" = Option<bool>, Query, description = "Whether to say what it would do, and do nothing"),
+        ("plan" = Option<bool>, Query, description = "`false`: a dry run compiles it alone, and does not compare plans, which may take long"),
         ("author" = Option<String>, Query, description = "Who wants it"),
         ("reason" = Option<String>, Query, description = "Why"),
     ),
@@ -215,6 +218,7 @@ pub(super) async fn patch(
         ("object" = String, Path, description = "Its table and name, as `services/api`, or of an endpoint `services/api/endpoints/fra`"),
         ("If-Match" = Option<String>, Header, description = "Entity tags of the object, or `*`: otherwise 412"),
         ("dry_run" = Option<bool>, Query, description = "Whether to say what it would do, and do nothing"),
+        ("plan" = Option<bool>, Query, description = "`false`: a dry run compiles it alone, and does not compare plans, which may take long"),
         ("author" = Option<String>, Query, description = "Who wants it"),
         ("reason" = Option<String>, Query, description = "Why"),
     ),
@@ -235,6 +239,7 @@ pub(super) async fn delete(
     params(
         ("If-Match" = Option<String>, Header, description = "Entity tags of the list: otherwise 412"),
         ("dry_run" = Option<bool>, Query, description = "Whether to say what it would do, and do nothing"),
+        ("plan" = Option<bool>, Query, description = "`false`: a dry run compiles it alone, and does not compare plans, which may take long"),
         ("author" = Option<String>, Query, description = "Who wants it"),
         ("reason" = Option<String>, Query, description = "Why"),
     ),
@@ -308,11 +313,24 @@ async fn change(
     uri: &Uri,
     (expects, changes): AskedBatch,
 ) -> Result<Reply, Refusal> {
+    let (own, rest): (Parameters, Parameters) = parameters::of(uri)
+        .into_iter()
+        .partition(|(parameter, _)| parameter == "plan");
+    let is_compared = match own.last().map(|(_, value)| value.as_str()) {
+        None | Some("true" | "") => true,
+        Some("false") => false,
+        Some(_) => return Err(Refusal::bad("`plan` is `true` or `false`")),
+    };
     let DeclaringCircumstances {
         is_dry,
         author,
         reason,
-    } = circumstances(&parameters::of(uri))?;
+    } = circumstances(&rest)?;
+    let purpose = match (is_dry, is_compared) {
+        (false, _) => ObjectPurpose::Do,
+        (true, false) => ObjectPurpose::Try,
+        (true, true) => ObjectPurpose::Compare,
+    };
     let of = expects.0.clone();
     let order = Box::new(ObjectOrder {
         by: rules_for(&caller),
@@ -321,7 +339,7 @@ async fn change(
         at: state.clock.wall_seconds(),
         expects,
         changes,
-        is_dry,
+        purpose,
     });
     let asked = AskedChange {
         what: json!({
