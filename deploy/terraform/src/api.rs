@@ -165,8 +165,10 @@ impl Api {
             let silent = || format!("{named} did not answer within {} s", TIMEOUT.as_secs());
             match tried.map_err(|_| ApiError::Silent(silent()))? {
                 Err(ApiError::Unreached(_)) if left > 0 => sleep(PAUSE).await,
-                // What is done one at a time is waited for.
-                Err(ApiError::Refused(429, _)) if started.elapsed() < TIMEOUT => {
+                // What is told one at a time is waited for.
+                Err(ApiError::Refused(429, _))
+                    if ask.method == Method::GET && started.elapsed() < TIMEOUT =>
+                {
                     sleep(PAUSE).await;
                     left = left.max(1);
                 }

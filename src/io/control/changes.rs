@@ -11,7 +11,6 @@ use axum::http::{Method, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::callers::Caller;
@@ -20,7 +19,7 @@ use super::looks::{ENGINE_PATIENCE, engine_status};
 use super::order::{OrderQuery, Purpose};
 use super::orders::{ForecastView, Ordered};
 use super::parameters::{self, Parameters};
-use super::recorded::{AskedChange, BegunChange, ChangeEnding};
+use super::recorded::{AskedChange, BegunChange, ChangeEnding, SILENT};
 use super::replies::{ApiProblem, Refusal, Reply, engine_is_silent, json as reply_json};
 use super::{challenge, order};
 use crate::base::Span;
@@ -36,8 +35,6 @@ const CHALLENGE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Things of one change that are recorded by name.
 const RECORDED_ENDPOINTS: usize = 100;
-/// The record of a change of which nobody says what became of it.
-const SILENT: &str = "the engine did not answer in time";
 
 /// A config that was read again.
 #[derive(Serialize, ToSchema)]
@@ -63,15 +60,8 @@ pub(super) async fn reload(
     };
     let asked = permitted(asked, Permission::Govern, &state).await?;
     let begun = asked.begin(&state, plan(&state)).await?;
-    let (reply, done) = oneshot::channel();
-    let command = Command::Reload { force, reply };
-    let outcome = match state.commands.try_send(command) {
-        Ok(()) => timeout(RELOAD_PATIENCE, done)
-            .await
-            .ok()
-            .and_then(Result::ok),
-        Err(_) => None,
-    };
+    let reload = |reply| Command::Reload { force, reply };
+    let outcome = state.order(RELOAD_PATIENCE, reload).await;
     match conclude(begun, &state, outcome, plan).await? {
         Some(result) => Ok(reply_json(&Reloaded { result })),
         None => Ok(engine_is_silent()),
@@ -202,16 +192,8 @@ pub(super) async fn order(
                 .await;
             Ok(reply_json(&ordered))
         }
-        Some(Err(refusal)) => {
-            begun
-                .end(&state, ChangeEnding::failed(&refusal.message))
-                .await;
-            Err(refusal)
-        }
-        None => {
-            begun.end(&state, ChangeEnding::failed(SILENT)).await;
-            Ok(engine_is_silent())
-        }
+        Some(Err(refusal)) => begun.unmade(&state, Some(refusal)).await,
+        None => begun.unmade(&state, None).await,
     }
 }
 
@@ -277,29 +259,22 @@ async fn stands(state: &State, order: &Order) -> Value {
 
 /// Gives an order to whoever owns the engine; `None` if nobody answers.
 async fn give(query: OrderQuery, state: &State) -> Option<Result<Ordered, Refusal>> {
-    let (reply, done) = oneshot::channel();
     let request = query.request(state.clock.calendar());
-    let command = Command::Order { request, reply };
-    state.commands.try_send(command).ok()?;
     // In a cluster it is answered when the others know it, or after a while.
     let patience = ENGINE_PATIENCE + Duration::from_millis(CLUSTER_ORDER_KNOWN.0);
-    let answer = timeout(patience, done).await.ok()?.ok()?;
+    let order = |reply| Command::Order { request, reply };
+    let answer = state.order(patience, order).await?;
     Some(answer.map_err(refused))
 }
 
 /// Has the engine say what an order would do; clients are counted elsewhere, for that may take long.
 async fn forecast(query: OrderQuery, state: &State) -> Result<Reply, Refusal> {
-    let (reply, done) = oneshot::channel();
     let request = query.request(state.clock.calendar());
-    let command = Command::Forecast { request, reply };
-    if state.commands.try_send(command).is_err() {
+    let command = |reply| Command::Forecast { request, reply };
+    let Some(forecast) = state.order(ENGINE_PATIENCE, command).await else {
         return Ok(engine_is_silent());
-    }
-    let forecast = match timeout(ENGINE_PATIENCE, done).await {
-        Ok(Ok(Ok(forecast))) => forecast,
-        Ok(Ok(Err(refusal))) => return Err(refused(refusal)),
-        Ok(Err(_)) | Err(_) => return Ok(engine_is_silent()),
     };
+    let forecast = forecast.map_err(refused)?;
     match tokio::task::spawn_blocking(move || ForecastView::new(&forecast)).await {
         Ok(view) => Ok(reply_json(&view)),
         Err(_) => Ok(engine_is_silent()),
@@ -390,16 +365,8 @@ async fn change_challenge(
                 .await;
             Ok(reply_json(&done))
         }
-        Some(Err(refusal)) => {
-            begun
-                .end(state, ChangeEnding::failed(&refusal.message))
-                .await;
-            Err(refusal)
-        }
-        None => {
-            begun.end(state, ChangeEnding::failed(SILENT)).await;
-            Ok(engine_is_silent())
-        }
+        Some(Err(refusal)) => begun.unmade(state, Some(refusal)).await,
+        None => begun.unmade(state, None).await,
     }
 }
 
@@ -430,10 +397,8 @@ async fn challenge(
     order: ChallengeOrder,
     state: &State,
 ) -> Option<Result<ChallengesDone, Refusal>> {
-    let (reply, done) = oneshot::channel();
-    let command = Command::Challenge { order, reply };
-    state.commands.try_send(command).ok()?;
-    let answer = timeout(CHALLENGE_PATIENCE, done).await.ok()?.ok()?;
+    let command = |reply| Command::Challenge { order, reply };
+    let answer = state.order(CHALLENGE_PATIENCE, command).await?;
     Some(answer.map_err(|refusal| {
         let (status, why) = match refusal {
             ChallengeRefusal::Misplaced(why) => (StatusCode::UNPROCESSABLE_ENTITY, why),

@@ -9,7 +9,6 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State as Given;
 use axum::http::{StatusCode, Uri};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::callers::Caller;
 use super::commands::{Command, State};
@@ -43,9 +42,8 @@ pub(super) async fn plan(
     })?;
     let text = String::from_utf8(body.to_vec());
     let text = text.map_err(|_| Refusal::bad("the config is no UTF-8 text"))?;
-    let (reply, compared) = oneshot::channel();
-    let command = Command::Compare { text, part, reply };
-    let asked = outcome(&state, command, compared).await?;
+    let command = |reply| Command::Compare { text, part, reply };
+    let asked = outcome(&state, command).await?;
     let refused = |text| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text);
     Ok(json(&asked.map_err(refused)?))
 }
@@ -57,8 +55,7 @@ pub(super) async fn plan(
 #[utoipa::path(get, path = "/api/v1/verify", tag = "api",
     responses((status = 200, description = "The proof, or counterexamples", body = ProvedConfig), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
 pub(super) async fn verify(Given(state): Given<State>) -> Result<Reply, Refusal> {
-    let (reply, proved) = oneshot::channel();
-    let asked = outcome(&state, Command::Verify(reply), proved).await?;
+    let asked = outcome(&state, Command::Verify).await?;
     let busy = |text| Refusal::new(StatusCode::TOO_MANY_REQUESTS, text);
     Ok(json(&asked.map_err(busy)?))
 }
@@ -66,14 +63,9 @@ pub(super) async fn verify(Given(state): Given<State>) -> Result<Reply, Refusal>
 /// Hands a command on, and waits for what becomes of it.
 async fn outcome<T>(
     state: &State,
-    command: Command,
-    reply: oneshot::Receiver<T>,
+    command: impl FnOnce(oneshot::Sender<T>) -> Command,
 ) -> Result<T, Refusal> {
-    let asked = async {
-        state.commands.send(command).await.ok()?;
-        reply.await.ok()
-    };
-    let outcome = timeout(PATIENCE, asked).await.ok().flatten();
+    let outcome = state.look(PATIENCE, command).await;
     outcome.ok_or_else(|| {
         let message = "nobody compares or proves configs here, or it took too long";
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message)

@@ -22,15 +22,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::callers::Caller;
 use super::commands::{Command, State};
 use super::compared::ObjectsDone;
 use super::conditions::{
-    DeclaringCircumstances, circumstances, declarers, expected, parsed, tagged,
+    DeclaringCircumstances, circumstances, declarers, expected, page, parsed, proved, tagged,
 };
 use super::parameters::{self, Parameters};
 use super::recorded::{AskedChange, ChangeEnding};
@@ -50,9 +48,6 @@ const PATIENCE: Duration = Duration::from_secs(80);
 const OBJECTS: [usize; 2] = [5000, 500];
 /// Objects of one batch that are recorded with their tables.
 const RECORDED: usize = 100;
-/// The record of a batch of which nobody says what became of it.
-const SILENT: &str =
-    "the engine did not answer in time: look at what is declared before it is tried again";
 
 /// An object, as it is to be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -109,19 +104,7 @@ pub(super) struct ObjectPage {
     ),
     responses((status = 200, description = "A page", body = ObjectPage), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
 pub(super) async fn list(Given(state): Given<State>, uri: Uri) -> Result<Reply, Refusal> {
-    let (mut after, mut most) = (None, OBJECTS[1]);
-    for (parameter, value) in parameters::of(&uri) {
-        match parameter.as_str() {
-            "after" => after = Some(path_of(&value)?),
-            "limit" => {
-                let limit = value.parse().ok();
-                let limit = limit.filter(|own| (1..=OBJECTS[0]).contains(own));
-                let message = || format!("limit={value}: it is 1 to {}", OBJECTS[0]);
-                most = limit.ok_or_else(|| Refusal::bad(message()))?;
-            }
-            _ => return Err(Refusal::bad(format!("{parameter} is not known here"))),
-        }
-    }
+    let (after, most) = page(&uri, OBJECTS, path_of)?;
     let Some(all) = in_force(&state).await else {
         return Ok(engine_is_silent());
     };
@@ -350,12 +333,7 @@ async fn change(
         reason,
         caller,
     };
-    // Whoever proves nothing is nobody that a rule could be for.
-    if asked.caller.name.is_empty()
-        && let Err(refusal) = asked.caller.may(Permission::Order)
-    {
-        return Err(asked.refused(state, refusal).await);
-    }
+    let asked = proved(asked, Permission::Order, state).await?;
     if is_dry {
         return match ask(order, state).await {
             Some(done) => Ok(reply_json(&done.map_err(refused)?)),
@@ -383,16 +361,8 @@ async fn change(
             });
             Ok(tagged(reply_json(&done), revision.unwrap_or(done.revision)))
         }
-        Some(Err(refusal)) => {
-            let refusal = refused(refusal);
-            let ending = ChangeEnding::failed(&refusal.message);
-            begun.end(state, ending).await;
-            Err(refusal)
-        }
-        None => {
-            begun.end(state, ChangeEnding::failed(SILENT)).await;
-            Ok(engine_is_silent())
-        }
+        Some(Err(refusal)) => begun.unmade(state, Some(refused(refusal))).await,
+        None => begun.unmade(state, None).await,
     }
 }
 
@@ -419,17 +389,13 @@ async fn tables(state: &State, order: &ObjectOrder) -> Value {
 }
 
 pub(super) async fn in_force(state: &State) -> Option<Arc<DeclaredObjects>> {
-    let (reply, done) = oneshot::channel();
-    state.commands.try_send(Command::Objects(reply)).ok()?;
-    timeout(PATIENCE, done).await.ok()?.ok()
+    state.order(PATIENCE, Command::Objects).await
 }
 
 /// Asks whoever reads configs; `None` if nobody answers.
 async fn ask(order: Box<ObjectOrder>, state: &State) -> Option<Result<ObjectsDone, ObjectRefusal>> {
-    let (reply, done) = oneshot::channel();
-    let command = Command::Declare { order, reply };
-    state.commands.try_send(command).ok()?;
-    timeout(PATIENCE, done).await.ok()?.ok()
+    let command = |reply| Command::Declare { order, reply };
+    state.order(PATIENCE, command).await
 }
 
 fn refused(refusal: ObjectRefusal) -> Refusal {
