@@ -112,8 +112,8 @@ fn objects_are_compiled_by_plans_served_looked_after_moved_and_imported() {
 
     // A plan refuses what an apply would refuse, with the server's words at the attribute, and nothing is changed.
     let before = revision();
-    let name = |label: &str| format!("in resource \"waypost_service\" \"{label}\": 10: name =");
-    let table = |label: &str| format!("in resource \"waypost_service\" \"{label}\": 11: table =");
+    let name = |label: &str| format!("in resource \"waypost_service\" \"{label}\": 12: name =");
+    let table = |label: &str| format!("in resource \"waypost_service\" \"{label}\": 13: table =");
     for (resource, place, words) in [
         (
             service("x", "api", "api.example.org", "\"web\""),
