@@ -246,7 +246,7 @@ fn the_shop_is_applied_and_the_fences_are_proved_with_it() {
     let stage = Stage::start();
     let shop = repository("deploy/terraform/examples/shop/main.tf");
     let shop = fs::read_to_string(shop).unwrap();
-    let proof = "data \"waypost_verify\" \"proof\" {\n  depends_on = [waypost_service.shop]\n}\n\
+    let proof = "data \"waypost_verify\" \"proof\" {\n  depends_on = [waypost_service.shop, waypost_endpoint.vancouver, waypost_endpoint.frankfurt]\n}\n\
          output \"proof\" {\n  value = join(\" \", concat([data.waypost_verify.proof.proved ? \"proved\" : \"broken\", \"of\"],\n\
          jsondecode(data.waypost_verify.proof.json).proof.services[*].service))\n}\n\
          output \"policy\" {\n  value = data.waypost_verify.proof.policy\n}\n";
@@ -259,7 +259,7 @@ fn the_shop_is_applied_and_the_fences_are_proved_with_it() {
         "{said}"
     );
     assert!(
-        said.contains("proof = \"proved of api shop userdata\""),
+        said.contains("proof = \"proved of api userdata shop\""),
         "{said}"
     );
     let status = asked(&stage, "GET", "status", "");
