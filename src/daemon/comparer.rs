@@ -18,7 +18,7 @@ use crate::io::{background, files};
 use crate::plan::{Plan, Zoning};
 
 /// The answer to whoever asked.
-type Reply<T> = oneshot::Sender<Result<T, String>>;
+pub(super) type ComparerReply<T> = oneshot::Sender<Result<T, String>>;
 
 /// Compares configs with the one in force.
 #[derive(Clone)]
@@ -39,12 +39,16 @@ impl Comparer {
     }
 
     /// Compares, and tells the outcome.
-    pub(super) fn compare(&self, reply: Reply<ComparedConfig>, new: (String, ComparedPart)) {
+    pub(super) fn compare(
+        &self,
+        reply: ComparerReply<ComparedConfig>,
+        new: (String, ComparedPart),
+    ) {
         self.begin(reply, |own| own.compared(new));
     }
 
     /// Proves the plan in force, and tells the outcome.
-    pub(super) fn verify(&self, reply: Reply<ProvedConfig>) {
+    pub(super) fn verify(&self, reply: ComparerReply<ProvedConfig>) {
         self.begin(reply, |own| {
             let source = own.source();
             let proof = verify_with(&source.plan, &source.zoning.zones);
@@ -61,7 +65,7 @@ impl Comparer {
     /// Does it on a thread of its own, and tells the outcome there.
     fn begin<T: Send + 'static>(
         &self,
-        reply: Reply<T>,
+        reply: ComparerReply<T>,
         work: impl FnOnce(&Self) -> Result<T, String> + Send + 'static,
     ) {
         if self.is_busy.swap(true, Ordering::AcqRel) {

@@ -6,7 +6,7 @@
 //! | `server` | the running server: start order, and its parts joined |
 //! | `control_loop` | the task that owns both cores |
 //! | `channels` | what it works with, and what it listens to |
-//! | `declared_orders` | orders about declared objects, handed on to whoever reads configs |
+//! | `declared_orders` | orders about declared objects, and questions about whole configs, handed on to whoever reads and compares those |
 //! | `declaring` | declared services and other objects: judged, compiled with the files, kept and taken into force |
 //! | `composing` | what was read again, on its way into force |
 //! | `zone_driver` | what the engine of zones says, carried out |

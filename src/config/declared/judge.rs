@@ -23,7 +23,7 @@ pub struct ObjectOrder {
     pub expects: (Option<ObjectPath>, ExpectedState),
     /// The changes, in their order.
     pub changes: Vec<(ObjectPath, ObjectChange)>,
-    /// What is to be done with it.
+    /// Tells to do it, or to try it.
     pub purpose: ObjectPurpose,
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn reload(
         reason: String::new(),
         caller,
     };
-    let asked = permitted(asked, Permission::Govern, &state).await?;
+    let asked = asked.permitted(Permission::Govern, &state).await?;
     let begun = asked.begin(&state, plan(&state)).await?;
     let reload = |reply| Command::Reload { force, reply };
     let outcome = state.order(RELOAD_PATIENCE, reload).await;
@@ -92,18 +92,6 @@ fn plan(state: &State) -> Value {
     json!({ "plan": digest.map(|digest| format!("{digest:016x}")) })
 }
 
-/// Refuses what the caller's role does not allow, and records that.
-pub(super) async fn permitted(
-    asked: AskedChange,
-    permission: Permission,
-    state: &State,
-) -> Result<AskedChange, Refusal> {
-    match asked.caller.may(permission) {
-        Ok(()) => Ok(asked),
-        Err(refusal) => Err(asked.refused(state, refusal).await),
-    }
-}
-
 /// A server that another process has taken over.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Upgraded {
@@ -126,7 +114,7 @@ pub(super) async fn upgrade(
         reason: String::new(),
         caller,
     };
-    let asked = permitted(asked, Permission::Govern, &state).await?;
+    let asked = asked.permitted(Permission::Govern, &state).await?;
     let begun = asked.begin(&state, Value::Null).await?;
     let (reply, done) = oneshot::channel();
     let command = Command::Upgrade { patience, reply };
@@ -178,7 +166,7 @@ pub(super) async fn order(
         reason: order.reason.clone(),
         caller,
     };
-    let asked = permitted(asked, Permission::Order, &state).await?;
+    let asked = asked.permitted(Permission::Order, &state).await?;
     if let Err(refusal) = within(&asked.caller, &order, &state) {
         return Err(asked.refused(&state, refusal).await);
     }
@@ -354,7 +342,7 @@ async fn change_challenge(
         reason: String::new(),
         caller,
     };
-    let asked = permitted(asked, Permission::Challenge, state).await?;
+    let asked = asked.permitted(Permission::Challenge, state).await?;
     let before = challenges(state).await;
     let begun = asked.begin(state, Value::Null).await?;
     match challenge(order, state).await {

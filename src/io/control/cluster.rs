@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::callers::Caller;
-use super::changes::{conclude, permitted};
+use super::changes::conclude;
 use super::commands::{Command, Revocation, State};
 use super::looks::ENGINE_PATIENCE;
 use super::parameters::{self, Parameters};
@@ -64,7 +64,7 @@ pub(super) async fn revoke(
         reason: revocation.reason.clone(),
         caller,
     };
-    let asked = permitted(asked, Permission::Govern, &state).await?;
+    let asked = asked.permitted(Permission::Govern, &state).await?;
     let begun = asked.begin(&state, Value::Null).await?;
     let revoke = |reply| Command::Revoke { revocation, reply };
     let outcome = state.order(ENGINE_PATIENCE, revoke).await;

@@ -7,7 +7,6 @@ use axum::http::{StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
 use super::callers::Caller;
-use super::changes::permitted;
 use super::commands::State;
 use super::parameters::{self, Parameters};
 use super::recorded::AskedChange;
@@ -72,7 +71,7 @@ pub(super) async fn proved(
     state: &State,
 ) -> Result<AskedChange, Refusal> {
     match asked.caller.name.is_empty() {
-        true => permitted(asked, permission, state).await,
+        true => asked.permitted(permission, state).await,
         false => Ok(asked),
     }
 }

@@ -10,6 +10,7 @@ use super::callers::Caller;
 use super::commands::State;
 use super::replies::{Refusal, Reply, engine_is_silent};
 use crate::io::audit::{AuditEntry, AuditOutcome};
+use crate::plan::Permission;
 
 /// The record of a change of which nobody says what became of it.
 pub(super) const SILENT: &str =
@@ -75,6 +76,18 @@ impl AskedChange {
             what: self.what.clone(),
             reason: self.reason.clone(),
             ..AuditEntry::default()
+        }
+    }
+
+    /// Lets it pass if the caller's role allows that; otherwise it is recorded as refused.
+    pub(super) async fn permitted(
+        self,
+        permission: Permission,
+        state: &State,
+    ) -> Result<Self, Refusal> {
+        match self.caller.may(permission) {
+            Ok(()) => Ok(self),
+            Err(refusal) => Err(self.refused(state, refusal).await),
         }
     }
 
