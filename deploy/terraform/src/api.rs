@@ -132,6 +132,19 @@ impl<'a> Ask<'a> {
     }
 }
 
+impl Ask<'_> {
+    fn changes_nothing(&self) -> bool {
+        self.method == Method::GET || self.query.contains(&("dry_run", "true"))
+    }
+}
+
+impl ApiError {
+    /// Tells that what was asked for may have been done all the same, or will be.
+    pub(crate) fn is_unclear(&self) -> bool {
+        matches!(self, Self::Silent(_) | Self::Refused(503, _))
+    }
+}
+
 impl Api {
     /// The server that a configuration names; nobody is asked yet.
     pub(crate) fn new(given: Credentials) -> Result<Self, String> {
@@ -165,9 +178,9 @@ impl Api {
             let silent = || format!("{named} did not answer within {} s", TIMEOUT.as_secs());
             match tried.map_err(|_| ApiError::Silent(silent()))? {
                 Err(ApiError::Unreached(_)) if left > 0 => sleep(PAUSE).await,
-                // What is told one at a time is waited for.
-                Err(ApiError::Refused(429, _))
-                    if ask.method == Method::GET && started.elapsed() < TIMEOUT =>
+                // What is done one at a time, or late, is waited for; a change is judged by whoever asked for it.
+                Err(ApiError::Refused(429 | 503, _))
+                    if ask.changes_nothing() && started.elapsed() < TIMEOUT =>
                 {
                     sleep(PAUSE).await;
                     left = left.max(1);

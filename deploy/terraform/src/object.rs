@@ -277,12 +277,10 @@ async fn attempt(api: &Api, plans: &Mutex<Plans>, (id, own): (&str, Plans)) -> R
     let mut plans = plans.lock().await;
     let mut objects = plans.clone();
     objects.extend(own);
-    let mut query = circumstances(api, "true").to_vec();
-    query.push(("plan", "false"));
     let ask = Ask {
         method: Method::PATCH,
         path: &["declared"],
-        query: &query,
+        query: &circumstances(api, &["declared"], "true"),
         condition: None,
         body: Some((PATCH, json!({"objects": objects}).to_string())),
     };
