@@ -114,7 +114,7 @@ fn objects_are_compiled_by_plans_served_looked_after_moved_and_imported() {
     let taken = moved
         .replace("\"shop\"", "\"taken\"")
         .replace(web, "\"shop-web\"");
-    stage.write("b", &taken);
+    stage.init("b", &taken);
     let said = stage.refused(
         "b",
         &["import", "waypost_service.taken", "monitors/shop-web"],
