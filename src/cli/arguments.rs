@@ -129,7 +129,7 @@ pub(super) enum Command {
     ///
     /// Shows what would change, and what `waypost plan` says of it; changes it with `--yes`. Without it, the exit code is 1 if there is something
     /// to change. Zones without a file, and services, monitors or regions without a folder, are left alone.
-    Apply(super::declared::ApplyArguments),
+    Apply(super::records::ApplyArguments),
     /// Make a token for the control API
     Token(TokenArguments),
     /// Make, list and revoke the nodes of a cluster

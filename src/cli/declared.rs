@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::arguments::Control;
-use super::records::files;
+use super::records::{self, ApplyArguments, files};
 use super::remote::{Remote, SentBody};
 use super::say;
 use crate::base::limits::DECLARED_CHANGES;
@@ -32,22 +32,6 @@ pub(super) struct ExportArguments {
     /// The folder of the files; it is made if it is not there
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    #[command(flatten)]
-    control: Control,
-}
-
-/// Arguments of `waypost apply`.
-#[derive(Debug, Args)]
-pub(super) struct ApplyArguments {
-    /// The folder of the files
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
-    /// Change it, and do not only show what would be changed
-    #[arg(long)]
-    yes: bool,
-    /// Why; for the log of changes
-    #[arg(long, default_value = "")]
-    reason: String,
     #[command(flatten)]
     control: Control,
 }
@@ -151,9 +135,18 @@ pub(super) fn apply(arguments: &ApplyArguments) -> Result<ExitCode, Failure> {
             say(&format!("{sign} {word}"));
         }
     }
+    let patch = |revision, batch, about| -> Result<BatchOutcome, Failure> {
+        let body = json!({ "objects": batch });
+        Ok(records::change(
+            &remote,
+            &["declared"],
+            (Some(revision), &body),
+            about,
+        )?)
+    };
     // The server judges all of it before any is done.
     if let [batch] = &batches[..] {
-        let done = patch(&remote, (revision, batch), (true, reason))?;
+        let done = patch(revision, batch, (true, reason))?;
         if let Some(plan) = done.plan {
             say(&plan.text);
         }
@@ -161,7 +154,7 @@ pub(super) fn apply(arguments: &ApplyArguments) -> Result<ExitCode, Failure> {
     if arguments.yes {
         let mut revision = revision;
         for batch in &batches {
-            let done = patch(&remote, (revision, batch), (false, reason))?;
+            let done = patch(revision, batch, (false, reason))?;
             revision = done.revision;
             say(&done.result);
         }
@@ -184,7 +177,7 @@ fn declared(remote: &Remote) -> Result<(u64, Tables), Failure> {
         let mut query = vec![("limit", "5000")];
         query.extend(after.as_deref().map(|after| ("after", after)));
         let body = remote.resource(&["declared"], &query, SentBody::Nothing)?;
-        let page: ObjectList = understood(&body)?;
+        let page: ObjectList = records::read(&body)?;
         if revision.is_some_and(|own| own != page.revision) {
             return Err("it is being changed by somebody else: try again".to_owned());
         }
@@ -196,28 +189,6 @@ fn declared(remote: &Remote) -> Result<(u64, Tables), Failure> {
             return Ok((page.revision, tables));
         }
     }
-}
-
-fn patch(
-    remote: &Remote,
-    (revision, objects): (u64, &Map<String, Value>),
-    (dry_run, reason): (bool, &str),
-) -> Result<BatchOutcome, Failure> {
-    // A name to ask, not a proof.
-    let author = std::env::var("USER").unwrap_or_default();
-    let mut query = vec![("author", &*author), ("reason", reason)];
-    if dry_run {
-        query.push(("dry_run", "true"));
-    }
-    let sent = SentBody::Patch {
-        body: json!({ "objects": objects }).to_string(),
-        if_match: Some(format!("\"{revision}\"")),
-    };
-    understood(&remote.resource(&["declared"], &query, sent)?)
-}
-
-fn understood<T: for<'de> Deserialize<'de>>(body: &str) -> Result<T, Failure> {
-    serde_json::from_str(body).map_err(|error| format!("unexpected reply ({error}): {body}"))
 }
 
 /// Files of objects below a folder, by object.

@@ -1,4 +1,5 @@
-//! Compares a config that somebody brings with the one in force, on a thread of low priority: as `waypost plan` does with two files.
+//! Compares a config that somebody brings with the one in force, as `waypost plan` does with two files, and proves that one, as `waypost verify` does: on a
+//! thread of low priority.
 //!
 //! One at a time; whoever comes meanwhile is told so. Files that the config names are read beside the one in force. It changes nothing.
 use std::path::{Path, PathBuf};
@@ -9,14 +10,15 @@ use tokio::sync::oneshot;
 
 use super::prepared::Source;
 use crate::audit::compare::compare;
+use crate::audit::verify::{Verdict, verify_with};
 use crate::audit::weaken::{Decisions, weakened};
 use crate::config;
-use crate::io::control::{ComparedConfig, ComparedPart};
+use crate::io::control::{ComparedConfig, ComparedPart, ProvedConfig};
 use crate::io::{background, files};
 use crate::plan::{Plan, Zoning};
 
 /// The answer to whoever asked.
-pub(super) type ComparisonReply = oneshot::Sender<Result<ComparedConfig, String>>;
+pub(super) type ComparerReply<T> = oneshot::Sender<Result<T, String>>;
 
 /// Compares configs with the one in force.
 #[derive(Clone)]
@@ -36,17 +38,45 @@ impl Comparer {
         }
     }
 
-    /// Compares on a thread of its own, and tells the outcome there.
-    pub(super) fn begin(&self, new: (String, ComparedPart), reply: ComparisonReply) {
+    /// Compares, and tells the outcome.
+    pub(super) fn compare(
+        &self,
+        reply: ComparerReply<ComparedConfig>,
+        new: (String, ComparedPart),
+    ) {
+        self.begin(reply, |own| own.compared(new));
+    }
+
+    /// Proves the plan in force, and tells the outcome.
+    pub(super) fn verify(&self, reply: ComparerReply<ProvedConfig>) {
+        self.begin(reply, |own| {
+            let source = own.source();
+            let proof = verify_with(&source.plan, &source.zoning.zones);
+            Ok(ProvedConfig {
+                proved: proof.result == Verdict::Proved,
+                breaches: proof.breaches,
+                text: proof.to_string().trim_end().to_owned(),
+                proof: serde_json::to_value(&proof).map_err(|error| error.to_string())?,
+                policy: format!("{:016x}", source.plan.policy),
+            })
+        });
+    }
+
+    /// Does it on a thread of its own, and tells the outcome there.
+    fn begin<T: Send + 'static>(
+        &self,
+        reply: ComparerReply<T>,
+        work: impl FnOnce(&Self) -> Result<T, String> + Send + 'static,
+    ) {
         if self.is_busy.swap(true, Ordering::AcqRel) {
-            let busy = "another config is being compared; try again in a moment";
+            let busy = "another config is being compared or proved; try again in a moment";
             // Whoever asked may have gone.
             drop(reply.send(Err(busy.to_owned())));
             return;
         }
         let own = self.clone();
         let started = background::spawn("compare", move || {
-            let outcome = own.compare(new);
+            let outcome = work(&own);
             own.is_busy.store(false, Ordering::Release);
             // Whoever asked may have gone.
             drop(reply.send(outcome));
@@ -56,7 +86,7 @@ impl Comparer {
         }
     }
 
-    fn compare(&self, (text, part): (String, ComparedPart)) -> Result<ComparedConfig, String> {
+    fn compared(&self, (text, part): (String, ComparedPart)) -> Result<ComparedConfig, String> {
         let text = match part {
             ComparedPart::Written => text,
             ComparedPart::Kept => {
@@ -76,8 +106,11 @@ impl Comparer {
                 found.render(false)
             )
         })?;
-        let source = Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner));
-        compared(&source, (&Arc::new(compiled.plan), &compiled.zoning))
+        compared(&self.source(), (&Arc::new(compiled.plan), &compiled.zoning))
+    }
+
+    fn source(&self) -> Arc<Source> {
+        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -303,10 +303,8 @@ impl ControlLoop {
             Command::Upgrade { patience, reply } => {
                 self.ask_upgrade(upgrade::UpgradeRequest { patience, reply });
             }
-            Command::Compare { text, part, reply } => match &self.handles.comparer {
-                Some(comparer) => comparer.begin((text, part), reply),
-                None => drop(reply),
-            },
+            Command::Compare { text, part, reply } => self.compare(reply, (text, part)),
+            Command::Verify(reply) => self.verify(reply),
             Command::Order { request, reply } => self.take_order(request, reply),
             Command::Forecast { request, reply } => {
                 let found = self

@@ -1,10 +1,13 @@
-//! Orders about declared objects, handed on to the thread that reads configs, and what those who watch are told of anything declared.
+//! Orders about declared objects and questions about whole configs, handed on to the threads that read and compare those, and what those who watch are told
+//! of anything declared. Where there is no such thread, whoever asked hears that nobody answers.
 use std::sync::{Arc, PoisonError};
 
+use super::comparer::ComparerReply;
 use super::control_loop::ControlLoop;
 use super::declaring::ObjectReply;
 use super::reader::ReaderMessage;
 use crate::config::declared::{DeclaredObjects, ObjectOrder};
+use crate::io::control::{ComparedConfig, ComparedPart, ProvedConfig};
 use crate::io::history::event::TimelineEvent;
 use crate::zones::Notice;
 
@@ -17,6 +20,24 @@ impl ControlLoop {
         };
         // Whoever asked hears that nobody answers.
         drop(unsent);
+    }
+
+    /// Has a config held against the one in force.
+    pub(super) fn compare(
+        &self,
+        reply: ComparerReply<ComparedConfig>,
+        new: (String, ComparedPart),
+    ) {
+        if let Some(comparer) = &self.handles.comparer {
+            comparer.compare(reply, new);
+        }
+    }
+
+    /// Has the plan in force proved.
+    pub(super) fn verify(&self, reply: ComparerReply<ProvedConfig>) {
+        if let Some(comparer) = &self.handles.comparer {
+            comparer.verify(reply);
+        }
     }
 
     /// Tells those who watch the timeline what was declared.

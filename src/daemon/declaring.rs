@@ -14,7 +14,7 @@ use super::comparer::compared;
 use super::prepared::{Keys, Prepared, Source};
 use crate::config;
 use crate::config::declared::{
-    DeclaredObjects, JudgedObjects, OWNED, ObjectOrder, ObjectPart, ObjectRefusal,
+    DeclaredObjects, JudgedObjects, OWNED, ObjectOrder, ObjectPart, ObjectPurpose, ObjectRefusal,
 };
 use crate::config::{Diagnostics, Files};
 use crate::io::control::ObjectsDone;
@@ -50,7 +50,7 @@ impl ObjectKeeper {
         };
         let file = self.0.get_or_insert_with(|| ObjectFile::open(folder).0);
         let judged = file.kept().judge(order, &source.zoning.dynamic.objects)?;
-        let mut done = outcome(file.kept(), &judged, order.is_dry);
+        let mut done = outcome(file.kept(), &judged, order.purpose);
         if judged.part.objects.is_empty() {
             return Ok(Err(done));
         }
@@ -64,9 +64,11 @@ impl ObjectKeeper {
         let (compiled, _) = compiled.map_err(|found| unfit(&found))?;
         let prepared = Prepared::new(loaded, compiled, Keys::Read);
         let prepared = prepared.map_err(|why| ObjectRefusal::Unfit(why, Vec::new()))?;
-        if order.is_dry {
+        if order.purpose == ObjectPurpose::Compare {
             let plan = compared(source, (&prepared.plan, &prepared.zones.zoning));
             done.plan = Some(plan.map_err(ObjectRefusal::Failed)?);
+        }
+        if done.dry_run {
             return Ok(Err(done));
         }
         Ok(Ok(ObjectDraft {
@@ -150,7 +152,11 @@ fn unfit(found: &Diagnostics) -> ObjectRefusal {
     }
 }
 
-fn outcome(before: &DeclaredObjects, judged: &JudgedObjects, is_dry: bool) -> ObjectsDone {
+fn outcome(
+    before: &DeclaredObjects,
+    judged: &JudgedObjects,
+    purpose: ObjectPurpose,
+) -> ObjectsDone {
     let changes = judged.part.objects.iter();
     let changes = changes.map(|(path, after)| {
         let sign = match (before.get(path), after) {
@@ -163,7 +169,7 @@ fn outcome(before: &DeclaredObjects, judged: &JudgedObjects, is_dry: bool) -> Ob
     let changes: Vec<String> = changes.collect();
     ObjectsDone {
         revision: judged.next.revision,
-        dry_run: is_dry,
+        dry_run: purpose != ObjectPurpose::Do,
         result: match changes.is_empty() {
             true => "nothing is to be changed".to_owned(),
             false => format!("declared: {}", changes.join(", ")),

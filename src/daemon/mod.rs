@@ -6,7 +6,7 @@
 //! | `server` | the running server: start order, and its parts joined |
 //! | `control_loop` | the task that owns both cores |
 //! | `channels` | what it works with, and what it listens to |
-//! | `declared_orders` | orders about declared objects, handed on to whoever reads configs |
+//! | `declared_orders` | orders about declared objects, and questions about whole configs, handed on to whoever reads and compares those |
 //! | `declaring` | declared services and other objects: judged, compiled with the files, kept and taken into force |
 //! | `composing` | what was read again, on its way into force |
 //! | `zone_driver` | what the engine of zones says, carried out |
@@ -32,7 +32,7 @@
 //! | `sockets` | what is listened on, opened or taken over before anything runs |
 //! | `upgrade` | another program started in this one's place |
 //! | `runtimes` | what runs where |
-//! | `comparer` | a config that somebody brings, held against the one in force |
+//! | `comparer` | a config that somebody brings, held against the one in force, and that one proved |
 //! | `findings` | what is doubtful or wrong in a config, in lines of the log |
 //! | `log`, `log_form`, `sink` | the log, the forms of its lines for machines, and the queue through which they go |
 //! | `notice_log`, `notice_lines`, `order_log` | what of the engine's notices stands in it, and in which words |

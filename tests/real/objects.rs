@@ -76,6 +76,15 @@ fn services_and_endpoints_are_declared_compiled_kept_and_served() {
     let said = declared("PUT", "services/shop-a?dry_run=true", Some(SHOP), &absent);
     expect(&said, 200, "\"dry_run\":true");
     assert!(said.contains("\"plan\":{\"text\":"), "{said}");
+    let object = "services/shop-a?dry_run=true&plan=false";
+    let said = declared("PUT", object, Some(SHOP), &absent);
+    expect(&said, 200, "\"dry_run\":true");
+    assert!(
+        !said.contains("\"plan\""),
+        "it was to be compiled alone: {said}"
+    );
+    let object = "services/shop-a?dry_run=true&plan=no";
+    expect(&declared("PUT", object, Some(SHOP), &absent), 400, "`plan`");
     assert_eq!(short("a.shop.example.org"), Vec::<String>::new());
     let said = declared("PUT", "services/shop-a?reason=launch", Some(SHOP), &absent);
     expect(&said, 200, "+ services.shop-a");
@@ -243,6 +252,10 @@ fn services_and_endpoints_are_declared_compiled_kept_and_served() {
     assert!(well && said.contains("127.1.0.1"), "{said}");
     let (said, well) = waypost(&world, &["verify"]);
     assert!(well, "{said}");
+    // The server proves the same plan.
+    let proof = curl(&world, "GET", "verify", None, &[]);
+    expect(&proof, 200, "\"proved\":true");
+    assert!(proof.contains("\"service\":\"shop-b\""), "{proof}");
 
     // A config that defines what is declared is refused; another one is taken with all of it.
     let config = world.path("config.toml");

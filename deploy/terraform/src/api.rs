@@ -20,14 +20,14 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value as Json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 
-/// Time that a change may take; a little more than the server gives itself.
-const TIMEOUT: Duration = Duration::from_secs(65);
+/// Time that a change or a proof may take; a little more than the server gives itself.
+const TIMEOUT: Duration = Duration::from_secs(85);
 /// Time in which a connection is made, or is not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections that are tried until a server is taken to be away, and the time between them.
@@ -132,6 +132,19 @@ impl<'a> Ask<'a> {
     }
 }
 
+impl Ask<'_> {
+    fn changes_nothing(&self) -> bool {
+        self.method == Method::GET || self.query.contains(&("dry_run", "true"))
+    }
+}
+
+impl ApiError {
+    /// Tells that what was asked for may have been done all the same, or will be.
+    pub(crate) fn is_unclear(&self) -> bool {
+        matches!(self, Self::Silent(_) | Self::Refused(503, _))
+    }
+}
+
 impl Api {
     /// The server that a configuration names; nobody is asked yet.
     pub(crate) fn new(given: Credentials) -> Result<Self, String> {
@@ -157,6 +170,7 @@ impl Api {
             true => 1,
             false => TRIES,
         };
+        let started = Instant::now();
         loop {
             left -= 1;
             let tried = timeout(TIMEOUT, self.ask_once(ask)).await;
@@ -164,6 +178,13 @@ impl Api {
             let silent = || format!("{named} did not answer within {} s", TIMEOUT.as_secs());
             match tried.map_err(|_| ApiError::Silent(silent()))? {
                 Err(ApiError::Unreached(_)) if left > 0 => sleep(PAUSE).await,
+                // What is done one at a time, or late, is waited for; a change is judged by whoever asked for it.
+                Err(ApiError::Refused(429 | 503, _))
+                    if ask.changes_nothing() && started.elapsed() < TIMEOUT =>
+                {
+                    sleep(PAUSE).await;
+                    left = left.max(1);
+                }
                 tried => {
                     let is_away = matches!(tried, Err(ApiError::Unreached(_)));
                     self.is_away.store(is_away, Ordering::Relaxed);

@@ -1,7 +1,7 @@
-//! The provider of Waypost for Terraform and OpenTofu: records, drains and explanations as code.
+//! The provider of Waypost for Terraform and OpenTofu: records, services, drains and proofs as code.
 //!
 //! ```text
-//!  terraform --tfplugin6 (gRPC over TLS)--> plugin -> provider -> record, drain, sources -> api --HTTP--> waypost
+//!  terraform --tfplugin6 (gRPC over TLS)--> plugin -> provider -> record, object, drain, sources -> api --HTTP--> waypost
 //! ```
 //!
 //! The plugin protocol is spoken here and not by a framework: what it takes is a few messages ([`protocol`]), their values ([`value`]) and
@@ -14,6 +14,7 @@ mod api;
 mod declared;
 mod docs;
 mod drain;
+mod object;
 mod plugin;
 mod protocol;
 mod provider;

@@ -4,16 +4,18 @@ use std::sync::{Arc, PoisonError};
 
 use prost::Message;
 use serde_json::Value as Json;
+use tokio::sync::Mutex;
 
 use crate::api::{Api, Credentials};
 use crate::protocol as wire;
 use crate::resource::{Change, Fault, Kept, Planned, text};
 use crate::schema::{Attribute, Block, Kind, Mode};
 use crate::value::{Object, Value};
-use crate::{drain, record, sources};
+use crate::{drain, object, record, sources};
 
-/// The name of the one resource; the other is the drain.
+/// Names of resources; the others are declared objects.
 const RECORD: &str = record::BLOCK.name;
+const DRAIN: &str = drain::BLOCK.name;
 /// Severities of the protocol.
 const ERROR: i32 = 1;
 const WARNING: i32 = 2;
@@ -21,8 +23,8 @@ const WARNING: i32 = 2;
 /// The provider's own description.
 pub(crate) const BLOCK: Block = Block {
     name: "waypost",
-    summary: "Records, drains and explanations of a Waypost server.",
-    text: "Waypost is an authoritative DNS server and traffic manager. This provider declares records, gives drains with an end, and looks at a running server over its control API.",
+    summary: "Records, services, drains and proofs of a Waypost server.",
+    text: "Waypost is an authoritative DNS server and traffic manager. This provider declares records, services, endpoints, regions and monitors, gives drains with an end, and looks at a running server over its control API.",
     attributes: &[
         Attribute {
             name: "control",
@@ -77,15 +79,24 @@ pub(crate) const BLOCK: Block = Block {
 };
 
 /// All resources.
-pub(crate) const RESOURCES: [&Block; 2] = [&record::BLOCK, &drain::BLOCK];
+pub(crate) const RESOURCES: [&Block; 6] = [
+    &record::BLOCK,
+    &drain::BLOCK,
+    &object::SERVICE,
+    &object::ENDPOINT,
+    &object::REGION,
+    &object::MONITOR,
+];
 /// All data sources.
-pub(crate) const SOURCES: [&Block; 2] = [&sources::EXPLAIN, &sources::STATUS];
+pub(crate) const SOURCES: [&Block; 3] = [&sources::EXPLAIN, &sources::STATUS, &sources::VERIFY];
 
 /// The provider.
 #[derive(Debug, Default)]
 pub(crate) struct Provider {
     /// The server, once it was said which it is.
     api: RwLock<Option<Arc<Api>>>,
+    /// Objects that were planned; one is tried after the other.
+    plans: Mutex<object::Plans>,
 }
 
 impl Provider {
@@ -156,7 +167,8 @@ impl Provider {
         ) {
             (Err(fault), _) => Err(fault),
             (Ok(state), RECORD) => record::read(api, &state, &private).await,
-            (Ok(state), _) => drain::read(api, &state, &private).await,
+            (Ok(state), DRAIN) => drain::read(api, &state, &private).await,
+            (Ok(state), _) => object::read(api, &state, &private).await,
         };
         match read {
             Ok(kept) => {
@@ -189,7 +201,8 @@ impl Provider {
             let api = api.as_deref();
             match call.type_name.as_str() {
                 RECORD => record::plan(api, change, &config).await,
-                _ => drain::plan(api, change).await,
+                DRAIN => drain::plan(api, change).await,
+                kind => object::plan((api, &self.plans), (kind, change)).await,
             }
         };
         let (planned, fault) = split(planned.await);
@@ -223,7 +236,8 @@ impl Provider {
             let api = api.as_deref();
             match call.type_name.as_str() {
                 RECORD => record::apply(api, change).await,
-                _ => drain::apply(api, change).await,
+                DRAIN => drain::apply(api, change).await,
+                kind => object::apply(api, (kind, change)).await,
             }
         };
         match applied.await {
@@ -248,7 +262,8 @@ impl Provider {
         let api = self.api();
         let imported = match call.type_name.as_str() {
             RECORD => record::import(api.as_deref(), &call.id).await,
-            _ => drain::import(api.as_deref(), &call.id).await,
+            DRAIN => drain::import(api.as_deref(), &call.id).await,
+            kind => object::import(api.as_deref(), kind, &call.id).await,
         };
         let (kept, fault) = split(imported.map(Some));
         let fault = said(fault, &[]);

@@ -6,20 +6,16 @@
 //!
 //! A server writes data in its own way (`"v=spf1 -all"` for `v=spf1 -all`). The way in which it was configured stays in the state as long
 //! as the server has what it had after the last apply, which is kept beside the state.
-use hyper::Method;
-use hyper::header::IF_MATCH;
 use serde_json::{Value as Json, json};
 
-use crate::api::{Answer, Api, ApiError, Ask};
-use crate::declared::{self, Target, circumstances};
+use crate::api::{Answer, Api, ApiError};
+use crate::declared::{self, AUTHOR, REASON, Target};
 use crate::resource::{Change, Fault, Kept, Planned, known, number, reached, set, text, word};
 use crate::schema::{Attribute, Block, Kind, Mode};
 use crate::value::{Object, Value};
 
 /// TTL of records that say nothing of it, seconds.
 const TTL: i64 = 300;
-/// Attempts to move an RRset while others change the zone.
-const MOVES: usize = 5;
 /// All that a dry run needs to know.
 const NEEDED: [&str; 5] = ["zone", "name", "type", "ttl", "values"];
 
@@ -75,18 +71,8 @@ pub(crate) const BLOCK: Block = Block {
             mode: Mode::Computed,
             text: "The revision of the zone in which it became what it is.",
         },
-        Attribute {
-            name: "author",
-            kind: Kind::Text,
-            mode: Mode::Computed,
-            text: "The identity that declared it as it is.",
-        },
-        Attribute {
-            name: "reason",
-            kind: Kind::Text,
-            mode: Mode::Computed,
-            text: "Why: `reason` of the provider then.",
-        },
+        AUTHOR,
+        REASON,
     ],
     import: Some(("ZONE/NAME/TYPE", "example.org/www.example.org/A")),
 };
@@ -130,6 +116,7 @@ impl Place {
             path: path.map(str::to_owned).into(),
             named: format!("{} {}", self.name, self.kind),
             id: self.id(),
+            content: "values",
         }
     }
 }
@@ -303,55 +290,16 @@ async fn write(api: &Api, change: Change<'_>, dry_run: &'static str) -> Result<A
     });
     let prior = change.prior.map(Place::of);
     if let Some(prior) = prior.filter(|prior| *prior != place) {
-        let moved = relocate(api, [&prior, &place], (change, body), dry_run).await;
-        return moved.map_err(prior.target().failed("move"));
+        let mut records = json!({});
+        records[&prior.name][&prior.kind] = Json::Null;
+        records[&place.name][&place.kind] = body;
+        let list = ["zones", &prior.zone, "records"];
+        let body = (change, &list[..], json!({"records": records}));
+        let (from, to) = (prior.target(), place.target());
+        let moved = declared::relocate(api, [&from, &to], body, dry_run).await;
+        return moved.map_err(from.failed("move"));
     }
     declared::write(api, &place.target(), (change, body), dry_run).await
-}
-
-/// Declares an RRset in the place of another of the zone, in one change.
-async fn relocate(
-    api: &Api,
-    [from, to]: [&Place; 2],
-    (change, body): (Change<'_>, Json),
-    dry_run: &'static str,
-) -> Result<Answer, ApiError> {
-    let path = ["zones", &from.zone, "records"];
-    let mut records = json!({});
-    records[&from.name][&from.kind] = Json::Null;
-    records[&to.name][&to.kind] = body;
-    let mut tries = MOVES;
-    loop {
-        tries -= 1;
-        // The condition is on the zone, read before the RRsets are looked at.
-        let zone = api.ask(&Ask::get(&path, &[("limit", "1")])).await?;
-        let view = from.target().look(api).await?;
-        if view["revision"] != change.private["revision"] {
-            let why = format!(
-                "{} {} is not as expected: its revision is {}",
-                from.name, from.kind, view["revision"]
-            );
-            return Err(ApiError::Refused(412, why));
-        }
-        if to.target().look(api).await.is_ok() {
-            let why = format!("{} {} is declared already", to.name, to.kind);
-            return Err(ApiError::Refused(409, why));
-        }
-        let ask = Ask {
-            method: Method::PATCH,
-            path: &path,
-            query: &circumstances(api, dry_run),
-            condition: zone.tag.map(|tag| (IF_MATCH, tag)),
-            body: Some((
-                "application/merge-patch+json",
-                json!({"records": records}).to_string(),
-            )),
-        };
-        match api.ask(&ask).await {
-            Err(ApiError::Refused(412, _)) if tries > 0 => {}
-            other => return other,
-        }
-    }
 }
 
 #[cfg(test)]

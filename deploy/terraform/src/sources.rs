@@ -110,11 +110,53 @@ pub(crate) const STATUS: Block = Block {
     import: None,
 };
 
+/// `waypost_verify`.
+pub(crate) const VERIFY: Block = Block {
+    name: "waypost_verify",
+    summary: "The proof that no failure leads a client out of its fence.",
+    text: "What `waypost verify` says of the plan that is in force when it is read, with all that is declared: whether any combination of failures leads a client out of its fence, or to no answer. \
+           In a `check` block it is read after everything else of an apply. It may take seconds.",
+    attributes: &[
+        Attribute {
+            name: "proved",
+            kind: Kind::Bool,
+            mode: Mode::Computed,
+            text: "Whether both promises hold.",
+        },
+        Attribute {
+            name: "breaches",
+            kind: Kind::Number,
+            mode: Mode::Computed,
+            text: "The number of counterexamples.",
+        },
+        Attribute {
+            name: "policy",
+            kind: Kind::Text,
+            mode: Mode::Computed,
+            text: "The hash of the policy that was proved; nodes that answer alike have the same.",
+        },
+        Attribute {
+            name: "text",
+            kind: Kind::Text,
+            mode: Mode::Computed,
+            text: "The proof, for a person.",
+        },
+        Attribute {
+            name: "json",
+            kind: Kind::Text,
+            mode: Mode::Computed,
+            text: "All of it, for `jsondecode`: `ProvedConfig` of the control API.",
+        },
+    ],
+    import: None,
+};
+
 /// The answer of a data source.
 pub(crate) async fn read(name: &str, api: Option<&Api>, config: Object) -> Result<Object, Fault> {
     let api = reached(api)?;
     let read = match name {
         "waypost_explain" => explain(api, config).await,
+        "waypost_verify" => verify(api, config).await,
         _ => status(api, config).await,
     };
     read.map_err(|error| Fault::of(&error, &format!("Cannot read {name}")))
@@ -153,6 +195,15 @@ async fn explain(api: &Api, mut state: Object) -> Result<Object, ApiError> {
         "text",
         Value::Text(told.as_str().unwrap_or_default().to_owned()),
     );
+    set(&mut state, "json", Value::Text(answer.to_string()));
+    Ok(state)
+}
+
+async fn verify(api: &Api, mut state: Object) -> Result<Object, ApiError> {
+    let answer = api.ask(&Ask::get(&["verify"], &[])).await?.body;
+    for attribute in ["proved", "breaches", "policy", "text"] {
+        set(&mut state, attribute, answer[attribute].clone().into());
+    }
     set(&mut state, "json", Value::Text(answer.to_string()));
     Ok(state)
 }

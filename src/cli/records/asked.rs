@@ -40,6 +40,22 @@ pub(crate) fn patch(
     body: &Value,
     (dry_run, reason): (bool, &str),
 ) -> Result<DeclaredDone, RemoteError> {
+    let about = (revision, body);
+    change(
+        remote,
+        &["zones", zone, "records"],
+        about,
+        (dry_run, reason),
+    )
+}
+
+/// Has anything that is declared changed by a merge patch, if it has this revision.
+pub(crate) fn change<T: DeserializeOwned>(
+    remote: &Remote,
+    path: &[&str],
+    (revision, body): (Option<u64>, &Value),
+    (dry_run, reason): (bool, &str),
+) -> Result<T, RemoteError> {
     // A name to ask, not a proof.
     let author = std::env::var("USER").unwrap_or_default();
     let mut query = vec![("author", &*author), ("reason", reason)];
@@ -50,11 +66,11 @@ pub(crate) fn patch(
         body: body.to_string(),
         if_match: revision.map(|revision| format!("\"{revision}\"")),
     };
-    let body = remote.resource(&["zones", zone, "records"], &query, sent)?;
-    read(&body)
+    read(&remote.resource(path, &query, sent)?)
 }
 
-fn read<T: DeserializeOwned>(body: &str) -> Result<T, RemoteError> {
+/// Reads a reply.
+pub(crate) fn read<T: DeserializeOwned>(body: &str) -> Result<T, RemoteError> {
     let unread = |error| RemoteError::Silent(format!("unexpected reply ({error}): {body}"));
     serde_json::from_str(body).map_err(unread)
 }

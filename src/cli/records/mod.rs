@@ -17,7 +17,7 @@ use crate::daemon::Failure;
 mod asked;
 pub(super) mod files;
 
-pub(super) use asked::{declared, patch};
+pub(super) use asked::{change, declared, patch, read};
 
 /// Arguments of `waypost records`.
 #[derive(Debug, Args)]
@@ -38,7 +38,7 @@ enum RecordsCommand {
     ///
     /// Shows what would change, and changes it with `--yes`. Without it, the exit code is 1 if there is something to
     /// change. What somebody else has changed meanwhile is not written over: it is refused, and nothing of that zone is changed.
-    Apply(RecordsApply),
+    Apply(ApplyArguments),
     /// Write what is declared as files, one for each zone, as `apply` reads them
     Export(RecordsExport),
 }
@@ -84,19 +84,20 @@ struct RecordsDelete {
     circumstances: RecordsCircumstances,
 }
 
+/// Arguments of `waypost apply` and `waypost records apply`.
 #[derive(Debug, Args)]
-struct RecordsApply {
+pub(super) struct ApplyArguments {
     /// The folder of the files
     #[arg(value_name = "DIR")]
-    folder: std::path::PathBuf,
+    pub(super) folder: std::path::PathBuf,
     /// Change it, and do not only show what would be changed
     #[arg(long)]
-    yes: bool,
+    pub(super) yes: bool,
     /// Why; for the log of changes
     #[arg(long, default_value = "")]
-    reason: String,
+    pub(super) reason: String,
     #[command(flatten)]
-    control: Control,
+    pub(super) control: Control,
 }
 
 #[derive(Debug, Args)]

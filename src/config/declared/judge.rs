@@ -23,8 +23,19 @@ pub struct ObjectOrder {
     pub expects: (Option<ObjectPath>, ExpectedState),
     /// The changes, in their order.
     pub changes: Vec<(ObjectPath, ObjectChange)>,
-    /// Tells that nothing is to be done but to judge it.
-    pub is_dry: bool,
+    /// Tells to do it, or to try it.
+    pub purpose: ObjectPurpose,
+}
+
+/// The purpose of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectPurpose {
+    /// It is done.
+    Do,
+    /// It is judged and compiled, and not done.
+    Try,
+    /// The same, and the plan that it would make is held against the one in force, which may take long.
+    Compare,
 }
 
 /// A change of one object.

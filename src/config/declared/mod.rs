@@ -20,7 +20,7 @@ mod judge;
 mod path;
 mod write;
 
-pub use judge::{JudgedObjects, ObjectChange, ObjectOrder, ObjectRefusal};
+pub use judge::{JudgedObjects, ObjectChange, ObjectOrder, ObjectPurpose, ObjectRefusal};
 pub use path::{ObjectPath, ObjectTable};
 
 /// The end of what is said of an object that a file has.

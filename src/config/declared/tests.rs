@@ -45,7 +45,7 @@ fn order(changes: Vec<(&str, ObjectChange)>) -> ObjectOrder {
             .into_iter()
             .map(|(word, change)| (ObjectPath::read(word).unwrap(), change))
             .collect(),
-        is_dry: false,
+        purpose: ObjectPurpose::Do,
     }
 }
 

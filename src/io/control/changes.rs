@@ -11,7 +11,6 @@ use axum::http::{Method, StatusCode, Uri};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::callers::Caller;
@@ -20,7 +19,7 @@ use super::looks::{ENGINE_PATIENCE, engine_status};
 use super::order::{OrderQuery, Purpose};
 use super::orders::{ForecastView, Ordered};
 use super::parameters::{self, Parameters};
-use super::recorded::{AskedChange, BegunChange, ChangeEnding};
+use super::recorded::{AskedChange, BegunChange, ChangeEnding, SILENT};
 use super::replies::{ApiProblem, Refusal, Reply, engine_is_silent, json as reply_json};
 use super::{challenge, order};
 use crate::base::Span;
@@ -36,8 +35,6 @@ const CHALLENGE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Things of one change that are recorded by name.
 const RECORDED_ENDPOINTS: usize = 100;
-/// The record of a change of which nobody says what became of it.
-const SILENT: &str = "the engine did not answer in time";
 
 /// A config that was read again.
 #[derive(Serialize, ToSchema)]
@@ -61,17 +58,10 @@ pub(super) async fn reload(
         reason: String::new(),
         caller,
     };
-    let asked = permitted(asked, Permission::Govern, &state).await?;
+    let asked = asked.permitted(Permission::Govern, &state).await?;
     let begun = asked.begin(&state, plan(&state)).await?;
-    let (reply, done) = oneshot::channel();
-    let command = Command::Reload { force, reply };
-    let outcome = match state.commands.try_send(command) {
-        Ok(()) => timeout(RELOAD_PATIENCE, done)
-            .await
-            .ok()
-            .and_then(Result::ok),
-        Err(_) => None,
-    };
+    let reload = |reply| Command::Reload { force, reply };
+    let outcome = state.order(RELOAD_PATIENCE, reload).await;
     match conclude(begun, &state, outcome, plan).await? {
         Some(result) => Ok(reply_json(&Reloaded { result })),
         None => Ok(engine_is_silent()),
@@ -102,18 +92,6 @@ fn plan(state: &State) -> Value {
     json!({ "plan": digest.map(|digest| format!("{digest:016x}")) })
 }
 
-/// Refuses what the caller's role does not allow, and records that.
-pub(super) async fn permitted(
-    asked: AskedChange,
-    permission: Permission,
-    state: &State,
-) -> Result<AskedChange, Refusal> {
-    match asked.caller.may(permission) {
-        Ok(()) => Ok(asked),
-        Err(refusal) => Err(asked.refused(state, refusal).await),
-    }
-}
-
 /// A server that another process has taken over.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Upgraded {
@@ -136,7 +114,7 @@ pub(super) async fn upgrade(
         reason: String::new(),
         caller,
     };
-    let asked = permitted(asked, Permission::Govern, &state).await?;
+    let asked = asked.permitted(Permission::Govern, &state).await?;
     let begun = asked.begin(&state, Value::Null).await?;
     let (reply, done) = oneshot::channel();
     let command = Command::Upgrade { patience, reply };
@@ -188,7 +166,7 @@ pub(super) async fn order(
         reason: order.reason.clone(),
         caller,
     };
-    let asked = permitted(asked, Permission::Order, &state).await?;
+    let asked = asked.permitted(Permission::Order, &state).await?;
     if let Err(refusal) = within(&asked.caller, &order, &state) {
         return Err(asked.refused(&state, refusal).await);
     }
@@ -202,16 +180,8 @@ pub(super) async fn order(
                 .await;
             Ok(reply_json(&ordered))
         }
-        Some(Err(refusal)) => {
-            begun
-                .end(&state, ChangeEnding::failed(&refusal.message))
-                .await;
-            Err(refusal)
-        }
-        None => {
-            begun.end(&state, ChangeEnding::failed(SILENT)).await;
-            Ok(engine_is_silent())
-        }
+        Some(Err(refusal)) => begun.unmade(&state, Some(refusal)).await,
+        None => begun.unmade(&state, None).await,
     }
 }
 
@@ -277,29 +247,22 @@ async fn stands(state: &State, order: &Order) -> Value {
 
 /// Gives an order to whoever owns the engine; `None` if nobody answers.
 async fn give(query: OrderQuery, state: &State) -> Option<Result<Ordered, Refusal>> {
-    let (reply, done) = oneshot::channel();
     let request = query.request(state.clock.calendar());
-    let command = Command::Order { request, reply };
-    state.commands.try_send(command).ok()?;
     // In a cluster it is answered when the others know it, or after a while.
     let patience = ENGINE_PATIENCE + Duration::from_millis(CLUSTER_ORDER_KNOWN.0);
-    let answer = timeout(patience, done).await.ok()?.ok()?;
+    let order = |reply| Command::Order { request, reply };
+    let answer = state.order(patience, order).await?;
     Some(answer.map_err(refused))
 }
 
 /// Has the engine say what an order would do; clients are counted elsewhere, for that may take long.
 async fn forecast(query: OrderQuery, state: &State) -> Result<Reply, Refusal> {
-    let (reply, done) = oneshot::channel();
     let request = query.request(state.clock.calendar());
-    let command = Command::Forecast { request, reply };
-    if state.commands.try_send(command).is_err() {
+    let command = |reply| Command::Forecast { request, reply };
+    let Some(forecast) = state.order(ENGINE_PATIENCE, command).await else {
         return Ok(engine_is_silent());
-    }
-    let forecast = match timeout(ENGINE_PATIENCE, done).await {
-        Ok(Ok(Ok(forecast))) => forecast,
-        Ok(Ok(Err(refusal))) => return Err(refused(refusal)),
-        Ok(Err(_)) | Err(_) => return Ok(engine_is_silent()),
     };
+    let forecast = forecast.map_err(refused)?;
     match tokio::task::spawn_blocking(move || ForecastView::new(&forecast)).await {
         Ok(view) => Ok(reply_json(&view)),
         Err(_) => Ok(engine_is_silent()),
@@ -379,7 +342,7 @@ async fn change_challenge(
         reason: String::new(),
         caller,
     };
-    let asked = permitted(asked, Permission::Challenge, state).await?;
+    let asked = asked.permitted(Permission::Challenge, state).await?;
     let before = challenges(state).await;
     let begun = asked.begin(state, Value::Null).await?;
     match challenge(order, state).await {
@@ -390,16 +353,8 @@ async fn change_challenge(
                 .await;
             Ok(reply_json(&done))
         }
-        Some(Err(refusal)) => {
-            begun
-                .end(state, ChangeEnding::failed(&refusal.message))
-                .await;
-            Err(refusal)
-        }
-        None => {
-            begun.end(state, ChangeEnding::failed(SILENT)).await;
-            Ok(engine_is_silent())
-        }
+        Some(Err(refusal)) => begun.unmade(state, Some(refusal)).await,
+        None => begun.unmade(state, None).await,
     }
 }
 
@@ -430,10 +385,8 @@ async fn challenge(
     order: ChallengeOrder,
     state: &State,
 ) -> Option<Result<ChallengesDone, Refusal>> {
-    let (reply, done) = oneshot::channel();
-    let command = Command::Challenge { order, reply };
-    state.commands.try_send(command).ok()?;
-    let answer = timeout(CHALLENGE_PATIENCE, done).await.ok()?.ok()?;
+    let command = |reply| Command::Challenge { order, reply };
+    let answer = state.order(CHALLENGE_PATIENCE, command).await?;
     Some(answer.map_err(|refusal| {
         let (status, why) = match refusal {
             ChallengeRefusal::Misplaced(why) => (StatusCode::UNPROCESSABLE_ENTITY, why),

@@ -7,12 +7,10 @@ use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::callers::Caller;
-use super::changes::{conclude, permitted};
+use super::changes::conclude;
 use super::commands::{Command, Revocation, State};
 use super::looks::ENGINE_PATIENCE;
 use super::parameters::{self, Parameters};
@@ -34,18 +32,13 @@ pub(super) struct Revoked {
 #[utoipa::path(get, path = "/api/v1/cluster", tag = "api",
     responses((status = 200, description = "The cluster", body = ClusterView), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
 pub(super) async fn cluster(Given(state): Given<State>) -> Reply {
-    let (reply, view) = oneshot::channel();
-    let asked = async {
-        state.commands.send(Command::Cluster(reply)).await.ok()?;
-        view.await.ok()
-    };
-    match timeout(ENGINE_PATIENCE, asked).await {
-        Ok(Some(Some(view))) => reply_json(&view),
-        Ok(Some(None)) => {
+    match state.look(ENGINE_PATIENCE, Command::Cluster).await {
+        Some(Some(view)) => reply_json(&view),
+        Some(None) => {
             let message = "this node is of no cluster: its config has no [cluster]";
             Refusal::new(StatusCode::NOT_FOUND, message).into_response()
         }
-        Ok(None) | Err(_) => engine_is_silent(),
+        None => engine_is_silent(),
     }
 }
 
@@ -71,17 +64,10 @@ pub(super) async fn revoke(
         reason: revocation.reason.clone(),
         caller,
     };
-    let asked = permitted(asked, Permission::Govern, &state).await?;
+    let asked = asked.permitted(Permission::Govern, &state).await?;
     let begun = asked.begin(&state, Value::Null).await?;
-    let (reply, done) = oneshot::channel();
-    let command = Command::Revoke { revocation, reply };
-    let outcome = match state.commands.try_send(command) {
-        Ok(()) => timeout(ENGINE_PATIENCE, done)
-            .await
-            .ok()
-            .and_then(Result::ok),
-        Err(_) => None,
-    };
+    let revoke = |reply| Command::Revoke { revocation, reply };
+    let outcome = state.order(ENGINE_PATIENCE, revoke).await;
     match conclude(begun, &state, outcome, |_| Value::Null).await? {
         Some(result) => Ok(reply_json(&Revoked { result })),
         None => Ok(engine_is_silent()),

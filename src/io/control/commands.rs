@@ -2,10 +2,12 @@
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
-use super::compared::{ComparedConfig, ComparedPart, ObjectsDone};
+use super::compared::{ComparedConfig, ComparedPart, ObjectsDone, ProvedConfig};
 use super::failures::Failures;
 use super::heartbeat::Heartbeat;
 use super::live::hub::Live;
@@ -56,6 +58,8 @@ pub enum Command {
         /// The comparison, or every error; for a person.
         reply: oneshot::Sender<Result<ComparedConfig, String>>,
     },
+    /// Prove the plan in force, or say why that is not done now; for a person.
+    Verify(oneshot::Sender<Result<ProvedConfig, String>>),
     /// Carry out an operator's order.
     Order {
         /// The order: for what, when, by whom and why.
@@ -248,6 +252,31 @@ impl State {
             maps: Arc::default(),
             surroundings: ControlSurroundings::default(),
         }
+    }
+
+    /// Asks whoever owns the engine; `None` if nobody answers in time.
+    pub(super) async fn look<T>(
+        &self,
+        patience: Duration,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.commands.send(command(reply)).await.ok()?;
+            answer.await.ok()
+        };
+        timeout(patience, asked).await.ok()?
+    }
+
+    /// Orders something of whoever owns the engine, and does not queue where there is no room; `None` if nobody answers in time.
+    pub(super) async fn order<T>(
+        &self,
+        patience: Duration,
+        command: impl FnOnce(oneshot::Sender<T>) -> Command,
+    ) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(command(reply)).ok()?;
+        timeout(patience, answer).await.ok()?.ok()
     }
 
     /// The log and samples, for status.

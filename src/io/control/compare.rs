@@ -1,6 +1,6 @@
-//! A config that somebody brings, held against the one in force: what `waypost plan` says of the two. Nothing is changed.
+//! A config that somebody brings, held against the one in force: what `waypost plan` says of the two; and what `waypost verify` says of that one. Nothing is changed.
 //!
-//! It takes role admin. A config names files, which are read on this machine where it is compiled, and errors quote them: whoever may
+//! To compare takes role admin. A config names files, which are read on this machine where it is compiled, and errors quote them: whoever may
 //! ask that could read them. What is compared, and how, is decided elsewhere; here it is asked for, and waited for.
 use std::time::Duration;
 
@@ -9,17 +9,16 @@ use axum::body::{Body, to_bytes};
 use axum::extract::State as Given;
 use axum::http::{StatusCode, Uri};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::callers::Caller;
 use super::commands::{Command, State};
-use super::compared::{ComparedConfig, ComparedPart};
+use super::compared::{ComparedConfig, ComparedPart, ProvedConfig};
 use super::parameters::{self, Parameters};
 use super::replies::{ApiProblem, Refusal, Reply, json};
 use crate::base::limits::COMPARED_BYTES;
 use crate::plan::Permission;
 
-/// Time that a comparison may take.
+/// Time that a comparison or a proof may take.
 const PATIENCE: Duration = Duration::from_secs(80);
 
 /// Compares a config with the one in force
@@ -43,20 +42,34 @@ pub(super) async fn plan(
     })?;
     let text = String::from_utf8(body.to_vec());
     let text = text.map_err(|_| Refusal::bad("the config is no UTF-8 text"))?;
-    let (reply, compared) = oneshot::channel();
-    let command = Command::Compare { text, part, reply };
-    let asked = async {
-        state.commands.send(command).await.ok()?;
-        compared.await.ok()
-    };
-    match timeout(PATIENCE, asked).await.ok().flatten() {
-        Some(Ok(compared)) => Ok(json(&compared)),
-        Some(Err(text)) => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text)),
-        None => {
-            let message = "nobody compares configs here, or it took too long";
-            Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message))
-        }
-    }
+    let command = |reply| Command::Compare { text, part, reply };
+    let asked = outcome(&state, command).await?;
+    let refused = |text| Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, text);
+    Ok(json(&asked.map_err(refused)?))
+}
+
+/// Proves the plan in force
+///
+/// What is declared is part of it. It says whether any combination of failures leads a client out of its fence, or to no answer. One proof or comparison is made at a time: 429 while
+/// another is.
+#[utoipa::path(get, path = "/api/v1/verify", tag = "api",
+    responses((status = 200, description = "The proof, or counterexamples", body = ProvedConfig), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
+pub(super) async fn verify(Given(state): Given<State>) -> Result<Reply, Refusal> {
+    let asked = outcome(&state, Command::Verify).await?;
+    let busy = |text| Refusal::new(StatusCode::TOO_MANY_REQUESTS, text);
+    Ok(json(&asked.map_err(busy)?))
+}
+
+/// Hands a command on, and waits for what becomes of it.
+async fn outcome<T>(
+    state: &State,
+    command: impl FnOnce(oneshot::Sender<T>) -> Command,
+) -> Result<T, Refusal> {
+    let outcome = state.look(PATIENCE, command).await;
+    outcome.ok_or_else(|| {
+        let message = "nobody compares or proves configs here, or it took too long";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    })
 }
 
 fn part(query: &Parameters) -> Result<ComparedPart, Refusal> {

@@ -1,4 +1,4 @@
-//! The outcome of comparing two configs, as it is told. How they are compared is known elsewhere.
+//! The outcome of comparing two configs, and of proving one, as it is told. How that is done is known elsewhere.
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -15,6 +15,22 @@ pub struct ComparedConfig {
     pub policy: String,
     /// That of the policy that the config would put in force.
     pub new_policy: String,
+}
+
+/// The proof of the plan in force, or what disproves it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProvedConfig {
+    /// Set if no combination of failures leads a client out of its fence, or to no answer.
+    pub proved: bool,
+    /// The number of counterexamples.
+    pub breaches: u64,
+    /// For a person, as `waypost verify` prints it.
+    pub text: String,
+    /// The same for a program, as `waypost verify --json` prints it, without the hashes of files.
+    #[schema(value_type = Object)]
+    pub proof: Value,
+    /// Hash of the policy in force, in hexadecimal digits.
+    pub policy: String,
 }
 
 /// The part of a compared config that is each node's own: addresses, keys, paths.

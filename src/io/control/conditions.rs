@@ -2,15 +2,17 @@
 //!
 //! `If-Match` and `If-None-Match: *` (RFC 9110, section 13) bind a change to the revision that was read, which is the entity tag.
 use axum::body::{Body, to_bytes};
-use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use axum::http::{StatusCode, Uri};
 use serde::de::DeserializeOwned;
 
 use super::callers::Caller;
-use super::parameters::Parameters;
+use super::commands::State;
+use super::parameters::{self, Parameters};
+use super::recorded::AskedChange;
 use super::replies::{Refusal, Reply};
 use crate::base::limits::DECLARED_BODY_BYTES;
-use crate::plan::{Declarer, ExpectedState};
+use crate::plan::{Declarer, ExpectedState, Permission};
 
 /// Parameters of a change.
 pub(super) struct DeclaringCircumstances {
@@ -39,6 +41,39 @@ pub(super) fn circumstances(parameters: &Parameters) -> Result<DeclaringCircumst
         }
     }
     Ok(own)
+}
+
+/// The page that is asked for: behind what it begins, and so many at the most.
+pub(super) fn page<T>(
+    uri: &Uri,
+    [most, usual]: [usize; 2],
+    read: impl Fn(&str) -> Result<T, Refusal>,
+) -> Result<(Option<T>, usize), Refusal> {
+    let (mut after, mut limit) = (None, usual);
+    for (parameter, value) in parameters::of(uri) {
+        match parameter.as_str() {
+            "after" => after = Some(read(&value)?),
+            "limit" => {
+                let own = value.parse().ok().filter(|own| (1..=most).contains(own));
+                let message = || format!("limit={value}: it is 1 to {most}");
+                limit = own.ok_or_else(|| Refusal::bad(message()))?;
+            }
+            _ => return Err(Refusal::bad(format!("{parameter} is not known here"))),
+        }
+    }
+    Ok((after, limit))
+}
+
+/// Refuses a change of whoever proves nothing, and may not do so by a role: that is nobody whom a rule could be for.
+pub(super) async fn proved(
+    asked: AskedChange,
+    permission: Permission,
+    state: &State,
+) -> Result<AskedChange, Refusal> {
+    match asked.caller.name.is_empty() {
+        true => asked.permitted(permission, state).await,
+        false => Ok(asked),
+    }
 }
 
 /// All that a caller is, for the rules of `[dynamic]`.

@@ -21,14 +21,12 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, Uri};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::callers::Caller;
 use super::commands::{Command, State};
 use super::conditions::{
-    DeclaringCircumstances, circumstances, declarers, expected, parsed, tagged,
+    DeclaringCircumstances, circumstances, declarers, expected, page, parsed, proved, tagged,
 };
 use super::parameters;
 use super::recorded::{AskedChange, ChangeEnding};
@@ -47,9 +45,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const NAMES: [usize; 2] = [5000, 500];
 /// RRsets of one batch that are recorded by name.
 const RECORDED: usize = 100;
-/// The record of a batch of which nobody says what became of it.
-const SILENT: &str =
-    "the engine did not answer in time: look at what is declared before it is tried again";
 
 /// An RRset, as it is to be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -108,21 +103,7 @@ pub(super) async fn list(
     Path(zone): Path<String>,
     uri: Uri,
 ) -> Result<Reply, Refusal> {
-    let (mut after, mut most) = (None, NAMES[1]);
-    for (parameter, value) in parameters::of(&uri) {
-        match parameter.as_str() {
-            "after" => after = Some(name(&value)?),
-            "limit" => {
-                let limit = value
-                    .parse()
-                    .ok()
-                    .filter(|own| (1..=NAMES[0]).contains(own));
-                let message = || format!("limit={value}: it is 1 to {}", NAMES[0]);
-                most = limit.ok_or_else(|| Refusal::bad(message()))?;
-            }
-            _ => return Err(Refusal::bad(format!("{parameter} is not known here"))),
-        }
-    }
+    let (after, most) = page(&uri, NAMES, name)?;
     let query = DeclaredQuery {
         zone: name(&zone)?,
         name: None,
@@ -290,12 +271,7 @@ async fn change_zone(
         reason,
         caller,
     };
-    // Whoever proves nothing is nobody that a rule could be for.
-    if asked.caller.name.is_empty()
-        && let Err(refusal) = asked.caller.may(Permission::Challenge)
-    {
-        return Err(asked.refused(state, refusal).await);
-    }
+    let asked = proved(asked, Permission::Challenge, state).await?;
     if purpose == DeclaredPurpose::Try {
         return match ask(DeclaredAsk::Change(Box::new(order)), state).await? {
             Some(DeclaredReply::Done(done)) => Ok(reply_json(&done)),
@@ -313,15 +289,8 @@ async fn change_zone(
             begun.end_from(state, before, ending).await;
             Ok(tagged(reply_json(&done), done.revision))
         }
-        Ok(Some(DeclaredReply::Page(_)) | None) => {
-            begun.end(state, ChangeEnding::failed(SILENT)).await;
-            Ok(engine_is_silent())
-        }
-        Err(refusal) => {
-            let ending = ChangeEnding::failed(&refusal.message);
-            begun.end(state, ending).await;
-            Err(refusal)
-        }
+        Ok(Some(DeclaredReply::Page(_)) | None) => begun.unmade(state, None).await,
+        Err(refusal) => begun.unmade(state, Some(refusal)).await,
     }
 }
 
@@ -338,15 +307,9 @@ fn sides(done: &DeclaredDone) -> [Value; 2] {
 
 /// Asks the engine of zones; `None` if nobody answers.
 async fn ask(ask: DeclaredAsk, state: &State) -> Result<Option<DeclaredReply>, Refusal> {
-    let (reply, done) = oneshot::channel();
-    let command = Command::Declared { ask, reply };
-    if state.commands.try_send(command).is_err() {
-        return Ok(None);
-    }
-    match timeout(PATIENCE, done).await {
-        Ok(Ok(answer)) => answer.map(Some).map_err(refused),
-        Ok(Err(_)) | Err(_) => Ok(None),
-    }
+    let command = |reply| Command::Declared { ask, reply };
+    let answer = state.order(PATIENCE, command).await;
+    answer.transpose().map_err(refused)
 }
 
 pub(super) async fn read(

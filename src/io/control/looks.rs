@@ -6,8 +6,6 @@ use axum::extract::State as Given;
 use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse;
 use serde::Serialize;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::commands::{Command, State};
@@ -138,12 +136,7 @@ pub(super) async fn status(Given(state): Given<State>) -> Reply {
 #[utoipa::path(get, path = "/api/v1/orders", tag = "api",
     responses((status = 200, description = "All that are remembered", body = OrderList), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
 pub(super) async fn orders(Given(state): Given<State>) -> Reply {
-    let (reply, book) = oneshot::channel();
-    let asked = async {
-        state.commands.send(Command::Orders(reply)).await.ok()?;
-        book.await.ok()
-    };
-    match timeout(ENGINE_PATIENCE, asked).await.ok().flatten() {
+    match state.look(ENGINE_PATIENCE, Command::Orders).await {
         Some(book) => json(&OrderList::new(&book, state.clock.calendar())),
         None => engine_is_silent(),
     }
@@ -191,12 +184,7 @@ pub(super) async fn audit(Given(state): Given<State>) -> Result<Reply, Refusal> 
 
 /// The engine's own words, if it says them in time.
 pub(super) async fn engine_status(state: &State) -> Option<Status> {
-    let (reply, status) = oneshot::channel();
-    let asked = async {
-        state.commands.send(Command::Status(reply)).await.ok()?;
-        status.await.ok()
-    };
-    timeout(ENGINE_PATIENCE, asked).await.ok()?
+    state.look(ENGINE_PATIENCE, Command::Status).await
 }
 
 fn not_ready() -> Reply {

@@ -27,7 +27,7 @@
 //! | `map`, `maps` | which region serves which country: how that is asked, and drawn |
 //! | `identity` | who asks, and what was changed last |
 //! | `machines` | how the machines of a demo are killed and healed |
-//! | `compare`, `compared` | how another config is held against the one in force |
+//! | `compare`, `compared` | how another config is held against the one in force, and that one is proved |
 //! | `declared`, `objects`, `conditions` | what is declared while it runs: records, other objects, and what both ask alike |
 //! | `declarations` | who declared what an explanation is about |
 //! | `explain` | how a question about one client is read from a request |
@@ -51,7 +51,7 @@ pub use self::commands::{
     Command, ControlSurroundings, Force, LogReport, MachineFate, MachineOrder, OrderRefusal,
     PushReport, Revocation, State,
 };
-pub use self::compared::{ComparedConfig, ComparedPart, ObjectsDone};
+pub use self::compared::{ComparedConfig, ComparedPart, ObjectsDone, ProvedConfig};
 pub use self::failures::Failures;
 pub use self::heartbeat::Heartbeat;
 use self::listen::BoundListeners;

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A table is what a config would have there. Revision, conditions and parameters are as for records ([`super::declared`]);
-//! a dry run compiles, and says what `waypost plan` would say. Who may declare what, and what fits, is decided by whoever reads configs.
+//! a dry run compiles, and says what `waypost plan` would say, or with `plan=false` compiles alone. Who may declare what, and what fits, is decided by whoever reads configs.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,23 +22,22 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::callers::Caller;
 use super::commands::{Command, State};
 use super::compared::ObjectsDone;
 use super::conditions::{
-    DeclaringCircumstances, circumstances, declarers, expected, parsed, tagged,
+    DeclaringCircumstances, circumstances, declarers, expected, page, parsed, proved, tagged,
 };
-use super::parameters;
+use super::parameters::{self, Parameters};
 use super::recorded::{AskedChange, ChangeEnding};
 use super::replies::{ApiProblem, Refusal, Reply, engine_is_silent, json as reply_json};
 use crate::base::Utc;
 use crate::base::limits::DECLARED_CHANGES;
 use crate::config::declared::{
-    DeclaredObject, DeclaredObjects, ObjectChange, ObjectOrder, ObjectPath, ObjectRefusal,
+    DeclaredObject, DeclaredObjects, ObjectChange, ObjectOrder, ObjectPath, ObjectPurpose,
+    ObjectRefusal,
 };
 use crate::io::history::event::TimelineEvent;
 use crate::plan::{Declarer, ExpectedState, Permission};
@@ -49,9 +48,6 @@ const PATIENCE: Duration = Duration::from_secs(80);
 const OBJECTS: [usize; 2] = [5000, 500];
 /// Objects of one batch that are recorded with their tables.
 const RECORDED: usize = 100;
-/// The record of a batch of which nobody says what became of it.
-const SILENT: &str =
-    "the engine did not answer in time: look at what is declared before it is tried again";
 
 /// An object, as it is to be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -108,19 +104,7 @@ pub(super) struct ObjectPage {
     ),
     responses((status = 200, description = "A page", body = ObjectPage), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]
 pub(super) async fn list(Given(state): Given<State>, uri: Uri) -> Result<Reply, Refusal> {
-    let (mut after, mut most) = (None, OBJECTS[1]);
-    for (parameter, value) in parameters::of(&uri) {
-        match parameter.as_str() {
-            "after" => after = Some(path_of(&value)?),
-            "limit" => {
-                let limit = value.parse().ok();
-                let limit = limit.filter(|own| (1..=OBJECTS[0]).contains(own));
-                let message = || format!("limit={value}: it is 1 to {}", OBJECTS[0]);
-                most = limit.ok_or_else(|| Refusal::bad(message()))?;
-            }
-            _ => return Err(Refusal::bad(format!("{parameter} is not known here"))),
-        }
-    }
+    let (after, most) = page(&uri, OBJECTS, path_of)?;
     let Some(all) = in_force(&state).await else {
         return Ok(engine_is_silent());
     };
@@ -173,6 +157,7 @@ pub(super) async fn show(
         ("If-Match" = Option<String>, Header, description = "Entity tags of the object, or `*`: otherwise 412"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: only if it is not declared yet"),
         ("dry_run" = Option<bool>, Query, description = "Whether to say what it would do, and do nothing"),
+        ("plan" = Option<bool>, Query, description = "`false`: a dry run compiles it alone, and does not compare plans, which may take long"),
         ("author" = Option<String>, Query, description = "Who wants it"),
         ("reason" = Option<String>, Query, description = "Why"),
     ),
@@ -195,6 +180,7 @@ pub(super) async fn put(
         ("object" = String, Path, description = "Its table and name, as `services/api`, or of an endpoint `services/api/endpoints/fra`"),
         ("If-Match" = Option<String>, Header, description = "Entity tags of the object, or `*`: otherwise 412"),
         ("dry_run" = Option<bool>, Query, description = "Whether to say what it would do, and do nothing"),
+        ("plan" = Option<bool>, Query, description = "`false`: a dry run compiles it alone, and does not compare plans, which may take long"),
         ("author" = Option<String>, Query, description = "Who wants it"),
         ("reason" = Option<String>, Query, description = "Why"),
     ),
@@ -215,6 +201,7 @@ pub(super) async fn patch(
         ("object" = String, Path, description = "Its table and name, as `services/api`, or of an endpoint `services/api/endpoints/fra`"),
         ("If-Match" = Option<String>, Header, description = "Entity tags of the object, or `*`: otherwise 412"),
         ("dry_run" = Option<bool>, Query, description = "Whether to say what it would do, and do nothing"),
+        ("plan" = Option<bool>, Query, description = "`false`: a dry run compiles it alone, and does not compare plans, which may take long"),
         ("author" = Option<String>, Query, description = "Who wants it"),
         ("reason" = Option<String>, Query, description = "Why"),
     ),
@@ -235,6 +222,7 @@ pub(super) async fn delete(
     params(
         ("If-Match" = Option<String>, Header, description = "Entity tags of the list: otherwise 412"),
         ("dry_run" = Option<bool>, Query, description = "Whether to say what it would do, and do nothing"),
+        ("plan" = Option<bool>, Query, description = "`false`: a dry run compiles it alone, and does not compare plans, which may take long"),
         ("author" = Option<String>, Query, description = "Who wants it"),
         ("reason" = Option<String>, Query, description = "Why"),
     ),
@@ -308,11 +296,24 @@ async fn change(
     uri: &Uri,
     (expects, changes): AskedBatch,
 ) -> Result<Reply, Refusal> {
+    let (own, rest): (Parameters, Parameters) = parameters::of(uri)
+        .into_iter()
+        .partition(|(parameter, _)| parameter == "plan");
+    let is_compared = match own.last().map(|(_, value)| value.as_str()) {
+        None | Some("true" | "") => true,
+        Some("false") => false,
+        Some(_) => return Err(Refusal::bad("`plan` is `true` or `false`")),
+    };
     let DeclaringCircumstances {
         is_dry,
         author,
         reason,
-    } = circumstances(&parameters::of(uri))?;
+    } = circumstances(&rest)?;
+    let purpose = match (is_dry, is_compared) {
+        (false, _) => ObjectPurpose::Do,
+        (true, false) => ObjectPurpose::Try,
+        (true, true) => ObjectPurpose::Compare,
+    };
     let of = expects.0.clone();
     let order = Box::new(ObjectOrder {
         by: rules_for(&caller),
@@ -321,7 +322,7 @@ async fn change(
         at: state.clock.wall_seconds(),
         expects,
         changes,
-        is_dry,
+        purpose,
     });
     let asked = AskedChange {
         what: json!({
@@ -332,12 +333,7 @@ async fn change(
         reason,
         caller,
     };
-    // Whoever proves nothing is nobody that a rule could be for.
-    if asked.caller.name.is_empty()
-        && let Err(refusal) = asked.caller.may(Permission::Order)
-    {
-        return Err(asked.refused(state, refusal).await);
-    }
+    let asked = proved(asked, Permission::Order, state).await?;
     if is_dry {
         return match ask(order, state).await {
             Some(done) => Ok(reply_json(&done.map_err(refused)?)),
@@ -365,16 +361,8 @@ async fn change(
             });
             Ok(tagged(reply_json(&done), revision.unwrap_or(done.revision)))
         }
-        Some(Err(refusal)) => {
-            let refusal = refused(refusal);
-            let ending = ChangeEnding::failed(&refusal.message);
-            begun.end(state, ending).await;
-            Err(refusal)
-        }
-        None => {
-            begun.end(state, ChangeEnding::failed(SILENT)).await;
-            Ok(engine_is_silent())
-        }
+        Some(Err(refusal)) => begun.unmade(state, Some(refused(refusal))).await,
+        None => begun.unmade(state, None).await,
     }
 }
 
@@ -401,17 +389,13 @@ async fn tables(state: &State, order: &ObjectOrder) -> Value {
 }
 
 pub(super) async fn in_force(state: &State) -> Option<Arc<DeclaredObjects>> {
-    let (reply, done) = oneshot::channel();
-    state.commands.try_send(Command::Objects(reply)).ok()?;
-    timeout(PATIENCE, done).await.ok()?.ok()
+    state.order(PATIENCE, Command::Objects).await
 }
 
 /// Asks whoever reads configs; `None` if nobody answers.
 async fn ask(order: Box<ObjectOrder>, state: &State) -> Option<Result<ObjectsDone, ObjectRefusal>> {
-    let (reply, done) = oneshot::channel();
-    let command = Command::Declare { order, reply };
-    state.commands.try_send(command).ok()?;
-    timeout(PATIENCE, done).await.ok()?.ok()
+    let command = |reply| Command::Declare { order, reply };
+    state.order(PATIENCE, command).await
 }
 
 fn refused(refusal: ObjectRefusal) -> Refusal {

@@ -36,6 +36,7 @@ use super::{
         looks::audit,
         identity::audit_lines,
         compare::plan,
+        compare::verify,
         cluster::cluster,
         cluster::revoke,
         changes::reload,
@@ -91,10 +92,11 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 42] = [
+    const COUNTS: [&str; 43] = [
         "added",
         "asn",
         "band",
+        "breaches",
         "capacity",
         "changed",
         "class",

@@ -11,8 +11,6 @@ use axum::extract::State as Given;
 use axum::http::{StatusCode, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::callers::Caller;
@@ -63,18 +61,11 @@ pub(super) async fn push(
         };
         return Err(asked.refused(&state, refusal).await);
     }
-    let (reply, done) = oneshot::channel();
-    if state
-        .commands
-        .try_send(Command::Push { push, reply })
-        .is_err()
-    {
-        return Ok(engine_is_silent());
-    }
-    match timeout(ENGINE_PATIENCE, done).await {
-        Ok(Ok(Ok(made))) => Ok(reply_json(&Pushed { made })),
-        Ok(Ok(Err(why))) => Err(Refusal::new(StatusCode::NOT_FOUND, why)),
-        Ok(Err(_)) | Err(_) => Ok(engine_is_silent()),
+    let command = |reply| Command::Push { push, reply };
+    match state.order(ENGINE_PATIENCE, command).await {
+        Some(Ok(made)) => Ok(reply_json(&Pushed { made })),
+        Some(Err(why)) => Err(Refusal::new(StatusCode::NOT_FOUND, why)),
+        None => Ok(engine_is_silent()),
     }
 }
 

@@ -8,8 +8,13 @@ use tokio::task::spawn_blocking;
 
 use super::callers::Caller;
 use super::commands::State;
-use super::replies::Refusal;
+use super::replies::{Refusal, Reply, engine_is_silent};
 use crate::io::audit::{AuditEntry, AuditOutcome};
+use crate::plan::Permission;
+
+/// The record of a change of which nobody says what became of it.
+pub(super) const SILENT: &str =
+    "the engine did not answer in time: look at what there is before it is tried again";
 
 /// A change that is asked for.
 #[derive(Clone, Debug)]
@@ -74,6 +79,18 @@ impl AskedChange {
         }
     }
 
+    /// Lets it pass if the caller's role allows that; otherwise it is recorded as refused.
+    pub(super) async fn permitted(
+        self,
+        permission: Permission,
+        state: &State,
+    ) -> Result<Self, Refusal> {
+        match self.caller.may(permission) {
+            Ok(()) => Ok(self),
+            Err(refusal) => Err(self.refused(state, refusal).await),
+        }
+    }
+
     /// Writes that it begins, or refuses it.
     pub(super) async fn begin(self, state: &State, before: Value) -> Result<BegunChange, Refusal> {
         let entry = AuditEntry {
@@ -118,6 +135,17 @@ impl BegunChange {
     pub(super) async fn end_from(mut self, state: &State, before: Value, ending: ChangeEnding) {
         self.before = before;
         self.end(state, ending).await;
+    }
+
+    /// Writes that it was refused after all, or that nobody says what became of it; gives that back.
+    pub(super) async fn unmade(
+        self,
+        state: &State,
+        refusal: Option<Refusal>,
+    ) -> Result<Reply, Refusal> {
+        let why = refusal.as_ref().map_or(SILENT, |own| &own.message);
+        self.end(state, ChangeEnding::failed(why)).await;
+        refusal.map_or_else(|| Ok(engine_is_silent()), Err)
     }
 
     /// Writes what became of it.

@@ -37,6 +37,7 @@ pub(super) fn router(state: State) -> Router {
         .route("/api/v1/cluster", get(cluster::cluster))
         .route("/api/v1/cluster/revoke", post(cluster::revoke))
         .route("/api/v1/plan", post(compare::plan))
+        .route("/api/v1/verify", get(compare::verify))
         .route("/api/v1/reload", post(changes::reload))
         .route("/api/v1/upgrade", post(changes::upgrade))
         .route(push::PATH, post(push::push))

@@ -13,8 +13,6 @@ use axum::http::header::{
     VARY,
 };
 use axum::response::IntoResponse;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::commands::{Command, State};
 use super::looks::ENGINE_PATIENCE;
@@ -65,12 +63,7 @@ pub(super) async fn metrics(Given(state): Given<State>, headers: HeaderMap) -> R
 
 /// The engine's own numbers, if it gives them in time.
 async fn engine_figures(state: &State) -> Option<Figures> {
-    let (reply, figures) = oneshot::channel();
-    let asked = async {
-        state.commands.send(Command::Figures(reply)).await.ok()?;
-        figures.await.ok()
-    };
-    timeout(ENGINE_PATIENCE, asked).await.ok()?
+    state.look(ENGINE_PATIENCE, Command::Figures).await
 }
 
 fn busy() -> Reply {

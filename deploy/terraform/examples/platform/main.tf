@@ -1,5 +1,5 @@
 # The records of a platform in three regions, beside the services that Waypost steers: a name for each machine, mail, and who may
-# issue certificates. Steered names (api.example.org) stay in the server's config, where their fences are proved.
+# issue certificates. Steered names (api.example.org) are the server's config's; examples/shop declares one.
 
 terraform {
   required_providers {

@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 
 use crate::world::{CONFIG, Process, World, ZONE, dig, repository, run, wait_for};
 
+mod objects;
+
 const WAYPOST: &str = env!("CARGO_BIN_EXE_waypost");
 const NOTHING_NEW: &str = "No changes. Your infrastructure matches the configuration.";
 
@@ -63,7 +65,9 @@ impl Stage {
             .replace("listen = \"127.0.0.1:8053\"\n", control)
             // Nothing here is about how fast an outage is seen.
             .replace("interval = \"200ms\"\ntimeout = \"150ms\"\nfall = 2", SLOW);
-        let dynamic = "[[dynamic.records]]\nzone = \"example.org\"\n";
+        let dynamic = "[[dynamic.records]]\nzone = \"example.org\"\n\
+             [[dynamic.objects]]\nkinds = [\"service\", \"monitor\", \"endpoint\", \"region\"]\n\
+             hostnames = [\"shop.example.org\", \"*.shop.example.org\", \"api.example.org\"]\n";
         world.write("config.toml", &format!("{config}{dynamic}{table}\n"));
         world.write("zones/example.org.zone", ZONE);
         fs::create_dir(world.path("tmp")).unwrap();
