@@ -14,7 +14,7 @@ use super::rules_of::recovery;
 use super::snapshot::{Keep, KeptTarget, Snapshot};
 use crate::base::limits;
 use crate::base::{Moment, Permille, SlotId, TargetId};
-use crate::health::slot::SlotHealth;
+use crate::health::slot::{SlotHealth, State};
 use crate::plan::{Demands, Plan};
 
 /// All that an engine knows.
@@ -29,7 +29,8 @@ pub(super) struct Knowledge<'e> {
 #[derive(Debug)]
 pub(super) struct LastKept {
     at: Moment,
-    slots: Vec<SlotHealth>,
+    /// Of each slot what it counted as, and when it was looked at.
+    slots: Vec<(State, Moment)>,
     targets: Vec<KeptTarget>,
     orders: Vec<OrderRecord>,
     /// Orders that had ended.
@@ -58,7 +59,7 @@ impl Knowledge<'_> {
     }
 
     fn given(self, now: Moment) -> LastKept {
-        let slots = self.slots().map(|(_, own)| own.clone());
+        let slots = self.slots().map(|(_, own)| seen(own));
         let targets = self.targets().map(|(_, own)| own);
         LastKept {
             at: now,
@@ -74,7 +75,7 @@ impl Knowledge<'_> {
         given.at = changed.at;
         for ((key, own), given) in self.slots().zip(&mut given.slots) {
             if changed.slots.contains_key(key) {
-                given.clone_from(own);
+                *given = seen(own);
             }
         }
         for ((key, own), given) in self.targets().zip(&mut given.targets) {
@@ -93,7 +94,7 @@ impl Knowledge<'_> {
     fn differing(self, now: Moment, given: Option<&LastKept>) -> Snapshot {
         let slots = self.slots().enumerate();
         let slots = slots.filter(|(place, (_, own))| {
-            !given.is_some_and(|given| is_as_given(own, &given.slots[*place]))
+            !given.is_some_and(|given| is_as_given(seen(own), given.slots[*place]))
         });
         let targets = self.targets().enumerate();
         let targets = targets
@@ -153,7 +154,12 @@ impl<'e> Knowledge<'e> {
 }
 
 /// Tells that a slot counts as it did when it was given, and was not looked at much later.
-fn is_as_given(own: &SlotHealth, given: &SlotHealth) -> bool {
-    let looked_at = |slot: &SlotHealth| slot.last().map(|(at, _)| at).unwrap_or_default();
-    own.state() == given.state() && looked_at(own).since(looked_at(given)) < limits::KEEP_AGE_EVERY
+fn is_as_given(own: (State, Moment), given: (State, Moment)) -> bool {
+    own.0 == given.0 && own.1.since(given.1) < limits::KEEP_AGE_EVERY
+}
+
+/// What a slot counts as, and when it was looked at.
+fn seen(slot: &SlotHealth) -> (State, Moment) {
+    let at = slot.last().map(|(at, _)| at);
+    (slot.state(), at.unwrap_or_default())
 }
