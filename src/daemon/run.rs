@@ -101,6 +101,7 @@ fn run_after(
     let (sink, notifier, log) = start_log(format, &prepared.plan)?;
     let runtime = runtime()?;
     findings::doubts(&config.diagnostics);
+    drop(config.diagnostics);
     for conflict in &config.conflicts {
         error!(
             event = "declared_conflict",

@@ -14,7 +14,7 @@ use super::rules_of::recovery;
 use super::snapshot::{Keep, KeptTarget, Snapshot};
 use crate::base::limits;
 use crate::base::{Moment, Permille, SlotId, TargetId};
-use crate::health::slot::SlotHealth;
+use crate::health::slot::{SlotHealth, State};
 use crate::plan::{Demands, Followed, Plan};
 
 /// All that an engine knows.
@@ -29,12 +29,21 @@ pub(super) struct Knowledge<'e> {
 #[derive(Debug)]
 pub(super) struct LastKept {
     at: Moment,
-    slots: Vec<SlotHealth>,
+    slots: Vec<SeenSlot>,
     targets: Vec<KeptTarget>,
     orders: Vec<OrderRecord>,
     /// Orders that had ended.
     ended: u64,
     planned: Arc<Demands>,
+}
+
+/// The part of a slot by which one that was given is told from another.
+#[derive(Clone, Copy, Debug)]
+struct SeenSlot {
+    /// Up or down, and slow or not.
+    states: (State, State),
+    /// The moment at which it was looked at.
+    at: Moment,
 }
 
 impl Knowledge<'_> {
@@ -58,7 +67,7 @@ impl Knowledge<'_> {
     }
 
     fn given(self, now: Moment) -> LastKept {
-        let slots = self.slots().map(|(_, own)| own.clone());
+        let slots = self.slots().map(|(_, own)| seen(own));
         let targets = self.targets().map(|(_, own)| own);
         LastKept {
             at: now,
@@ -74,7 +83,7 @@ impl Knowledge<'_> {
         given.at = changed.at;
         for ((key, own), given) in self.slots().zip(&mut given.slots) {
             if changed.slots.contains_key(key) {
-                given.clone_from(own);
+                *given = seen(own);
             }
         }
         for ((key, own), given) in self.targets().zip(&mut given.targets) {
@@ -93,7 +102,7 @@ impl Knowledge<'_> {
     fn differing(self, now: Moment, given: Option<&LastKept>) -> Snapshot {
         let slots = self.slots().enumerate();
         let slots = slots.filter(|(place, (_, own))| {
-            !given.is_some_and(|given| is_as_given(own, &given.slots[*place]))
+            !given.is_some_and(|given| is_as_given(seen(own), given.slots[*place]))
         });
         let targets = self.targets().enumerate();
         let targets = targets
@@ -170,7 +179,14 @@ impl HealthState {
 }
 
 /// Tells that a slot counts as it did when it was given, and was not looked at much later.
-fn is_as_given(own: &SlotHealth, given: &SlotHealth) -> bool {
-    let looked_at = |slot: &SlotHealth| slot.last().map(|(at, _)| at).unwrap_or_default();
-    own.counts_as(given) && looked_at(own).since(looked_at(given)) < limits::KEEP_AGE_EVERY
+fn is_as_given(own: SeenSlot, given: SeenSlot) -> bool {
+    own.states == given.states && own.at.since(given.at) < limits::KEEP_AGE_EVERY
+}
+
+fn seen(slot: &SlotHealth) -> SeenSlot {
+    let at = slot.last().map(|(at, _)| at);
+    SeenSlot {
+        states: slot.states(),
+        at: at.unwrap_or_default(),
+    }
 }

@@ -118,10 +118,10 @@ impl SlotHealth {
         is_up && monitor.degraded.is_some() && matches!(self.pace, State::Down { .. })
     }
 
-    /// Tells that it counts as another one does: up or down, slow or not, each with how much speaks for a change.
+    /// The state, and that of its pace.
     #[must_use]
-    pub fn counts_as(&self, other: &Self) -> bool {
-        (self.state, self.pace) == (other.state, other.pace)
+    pub fn states(&self) -> (State, State) {
+        (self.state, self.pace)
     }
 
     /// Tells whether it is up, and its last `rise` probes passed.

@@ -66,7 +66,7 @@ fn spec(written: &EndpointSpec, what: Followed) -> Option<&At<FollowSpec>> {
         Followed::Weight => &written.weight_from,
         Followed::Capacity => &written.capacity_from,
     };
-    own.as_ref()
+    own.as_deref()
 }
 
 fn monitor(

@@ -64,7 +64,7 @@ fn check_statements(places: &Places<'_>, found: &mut Diagnostics) {
 }
 
 fn check_addressed(written: &EndpointSpec, found: &mut Diagnostics) {
-    if let Some(by) = &written.probe.by
+    if let Some(by) = &written.probe().by
         && by.value == ProbedBy::Name
     {
         found

@@ -385,7 +385,7 @@ fn check_endpoints(spec: &Spec, found: &mut Diagnostics) {
                     .help("two endpoints at one address fail together");
             }
         }
-        if let Some(probed) = &endpoint.probe.address {
+        if let Some(probed) = &endpoint.probe().address {
             check_reach(probed, found);
         }
     }

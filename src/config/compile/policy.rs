@@ -45,7 +45,7 @@ pub(super) fn of(
     let followed = places
         .written
         .iter()
-        .flat_map(|one| [&one.weight_from, &one.capacity_from].map(Option::as_ref));
+        .flat_map(|one| [&one.weight_from, &one.capacity_from].map(Option::as_deref));
     let followed: Vec<_> = followed
         .map(|one| one.map(|one| follows(&one.value)))
         .collect();

@@ -57,8 +57,8 @@ impl<'p> Wiring<'p> {
         Self {
             places,
             checks,
-            slots: Vec::new(),
-            targets: Vec::new(),
+            slots: Vec::with_capacity(places.endpoints.len()),
+            targets: Vec::with_capacity(places.endpoints.len()),
             endpoint_ids: ids.collect(),
             slot_ids: BTreeMap::new(),
             target_ids: BTreeMap::new(),
@@ -87,7 +87,7 @@ impl<'p> Wiring<'p> {
     fn watch(&self, draft: &Draft<'_>, endpoint: EndpointId) -> Watch {
         let hostname = draft.spec.hostnames.first();
         let hostname = hostname.map_or_else(String::new, |name| name.value.to_string());
-        let probe = &self.places.written[endpoint.index()].probe;
+        let probe = self.places.written[endpoint.index()].probe();
         let instead = probe.host.as_ref().map(|host| &*host.value);
         let with_host = |id: MonitorId| (id, self.host(id, &hostname, instead));
         let own = self.checks.own[endpoint.index()].as_ref();
@@ -297,7 +297,7 @@ impl<'p> Wiring<'p> {
 
     /// Tells that one address speaks for all: another one is probed, or one of those of a name.
     fn is_probed_once(&self, endpoint: EndpointId) -> bool {
-        let probe = &self.places.written[endpoint.index()].probe;
+        let probe = self.places.written[endpoint.index()].probe();
         let by_name = probe
             .by
             .as_ref()
@@ -317,7 +317,7 @@ impl<'p> Wiring<'p> {
         let mut addresses: Vec<IpAddr> = addresses
             .filter(|address| Family::of(*address) == family)
             .collect();
-        if let Some(elsewhere) = &places.written[endpoint.index()].probe.address {
+        if let Some(elsewhere) = &places.written[endpoint.index()].probe().address {
             addresses = vec![elsewhere.value];
         }
         if self.is_probed_once(endpoint) {
@@ -340,7 +340,7 @@ impl<'p> Wiring<'p> {
         host: &str,
     ) -> SlotId {
         let watched = &self.checks.monitors[monitor.index()];
-        let port = self.places.written[endpoint.index()].probe.port;
+        let port = self.places.written[endpoint.index()].probe().port;
         let address = SocketAddr::new(address, port.unwrap_or(watched.port));
         let key = format!("{}/{address}/{host}", watched.name);
         let next = SlotId::from_index(self.slots.len());

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{DeclaredObjects, ObjectChange, ObjectOrder, ObjectPath, ObjectRefusal};
+use super::{DeclaredObjects, ObjectChange, ObjectOrder, ObjectPath, ObjectPurpose, ObjectRefusal};
 use crate::config::{self, Surroundings};
 use crate::plan::{AccessRole, Declarer, ExpectedState, NamePattern, ObjectKind, ObjectRule};
 

@@ -55,7 +55,7 @@ fn read(
             addresses,
             addresses_down: addresses_down(&mut fields),
             is_disabled: plain(fields.optional("enabled", value::boolean)) == Some(false),
-            monitors: watch::read(&mut fields),
+            monitors: watch::read(&mut fields).map(Box::new),
             probe: probe(&mut fields),
             name: name.unwrap_or(At {
                 value: String::new(),
@@ -64,6 +64,7 @@ fn read(
         });
         fields.finish();
     }
+    list.shrink_to_fit();
     list
 }
 
@@ -94,6 +95,7 @@ fn addresses(endpoint: &mut Fields<'_, '_>) -> (Vec<At<IpAddr>>, Option<At<Name>
         }
     }
     told_once(endpoint, &list);
+    list.shrink_to_fit();
     (list, named)
 }
 
@@ -137,7 +139,7 @@ fn machine_place(value: &DeValue<'_>) -> Result<MachinePlace, Trouble> {
 }
 
 /// `hostname`, or the name that stands in its place, with what is said of the machine that it names.
-fn hostname(endpoint: &mut Fields<'_, '_>, named: Option<At<Name>>) -> Option<HostnameSpec> {
+fn hostname(endpoint: &mut Fields<'_, '_>, named: Option<At<Name>>) -> Option<Box<HostnameSpec>> {
     let stated = endpoint.optional("hostname", machine_name);
     let is_doubled = stated.is_some() && endpoint.key("addresses").is_some();
     let jurisdiction = endpoint.optional("jurisdiction", value::text);
@@ -149,11 +151,11 @@ fn hostname(endpoint: &mut Fields<'_, '_>, named: Option<At<Name>>) -> Option<Ho
                 found.help("keep one of them");
             });
         }
-        return Some(HostnameSpec {
+        return Some(Box::new(HostnameSpec {
             name,
             jurisdiction,
             flatten: flatten.map(|one| one.value),
-        });
+        }));
     }
     let places = [
         ("jurisdiction", jurisdiction.map(|one| one.at)),
@@ -205,7 +207,7 @@ pub(super) fn addresses_down(fields: &mut Fields<'_, '_>) -> Option<At<Addresses
 fn followed(
     endpoint: &mut Fields<'_, '_>,
     (key, most): (&'static str, u32),
-) -> Option<At<FollowSpec>> {
+) -> Option<Box<At<FollowSpec>>> {
     let at = endpoint.key(key)?;
     let mut fields = endpoint.table(key)?;
     let change = fields.optional("change_per_minute", value::percent);
@@ -237,14 +239,12 @@ fn followed(
         stale_after: plain(stale).unwrap_or(ValueSource::STALE_AFTER),
     };
     fields.finish();
-    Some(At { value: spec, at })
+    Some(Box::new(At { value: spec, at }))
 }
 
 /// `{ address = "192.0.2.31", port = 8443, host = "www-fra.example.net" }`.
-fn probe(endpoint: &mut Fields<'_, '_>) -> ProbeSpec {
-    let Some(mut fields) = endpoint.table("probe") else {
-        return ProbeSpec::default();
-    };
+fn probe(endpoint: &mut Fields<'_, '_>) -> Option<Box<ProbeSpec>> {
+    let mut fields = endpoint.table("probe")?;
     let probe = ProbeSpec {
         address: fields.optional("address", value::address),
         by: fields.optional("by", value::word(ProbedBy::WORDS)),
@@ -252,5 +252,5 @@ fn probe(endpoint: &mut Fields<'_, '_>) -> ProbeSpec {
         host: fields.optional("host", host::host),
     };
     fields.finish();
-    probe
+    Some(Box::new(probe))
 }

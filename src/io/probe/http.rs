@@ -102,7 +102,7 @@ impl HttpProbe {
         scheme: Scheme<'_>,
     ) -> Result<(), Cause> {
         if self.version == HttpVersion::Two {
-            return self.ask_by_two(to, attempt, scheme).await;
+            return Box::pin(self.ask_by_two(to, attempt, scheme)).await;
         }
         let request = self.request.to_host(&authority(to, scheme.port()));
         if self.connection == ProbeConnection::Kept
@@ -201,7 +201,7 @@ impl Scheme<'_> {
         let stream = attempt.connect(to.address, FirstWord::Ours).await?;
         match self {
             Self::Http => Ok(ProbeStream::Plain(stream)),
-            Self::Https(tls) => attempt.shake_hands(stream, tls, &to.host).await,
+            Self::Https(tls) => Box::pin(attempt.shake_hands(stream, tls, &to.host)).await,
         }
     }
 }

@@ -111,7 +111,7 @@ impl DueProbe {
         let (report, left) = self.job.run().await;
         self.duty.fulfil(report);
         if let Some(left) = left {
-            self.job.put_away(left).await;
+            Box::pin(self.job.put_away(left)).await;
         }
     }
 
@@ -122,5 +122,21 @@ impl DueProbe {
         let patience = Duration::from_millis(self.job.timeout.0);
         let place = Arc::clone(&self.running).acquire_owned();
         tokio::time::timeout(patience, place).await.ok()?.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Octets of the task that a function makes of a probe.
+    fn task_bytes<T>(_: impl FnOnce(DueProbe) -> T) -> usize {
+        size_of::<T>()
+    }
+
+    #[test]
+    fn the_task_of_a_probe_is_small_whatever_the_greatest_type_needs() {
+        let bytes = task_bytes(DueProbe::run);
+        assert!(bytes <= 1024, "{bytes}");
     }
 }

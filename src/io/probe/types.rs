@@ -28,10 +28,11 @@ macro_rules! registry {
                 }
             }
 
-            /// Looks once at what the probe is aimed at.
+            /// Looks once at what the probe is aimed at. Each type has room of its own: else that of the greatest would be
+            /// moved for all of them.
             pub(super) async fn look(&self, to: &Destination<'_>, attempt: &mut Attempt<'_>) -> Result<(), Cause> {
                 match self {
-                    $(Self::$Variant(probe) => probe.look(to, attempt).await,)*
+                    $(Self::$Variant(probe) => Box::pin(probe.look(to, attempt)).await,)*
                 }
             }
         }

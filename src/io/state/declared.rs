@@ -109,9 +109,9 @@ impl LogContent for Declared {
         entry.0.extend(later.0);
     }
 
-    fn entries(&self) -> Vec<LoggedParts> {
+    fn entries(&self) -> impl Iterator<Item = LoggedParts> {
         let parts = self.parts(AT_ONCE).into_iter();
-        parts.map(|part| LoggedParts(vec![part])).collect()
+        parts.map(|part| LoggedParts(vec![part]))
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) trait LogContent: Default {
     fn join(entry: &mut Self::Entry, later: Self::Entry);
 
     /// Changes that make all of it of nothing, none of them long.
-    fn entries(&self) -> Vec<Self::Entry>;
+    fn entries(&self) -> impl Iterator<Item = Self::Entry>;
 }
 
 /// All that is kept, and how it gets into its file.

@@ -102,7 +102,7 @@ impl LogContent for LogEntry {
         entry.add(later);
     }
 
-    fn entries(&self) -> Vec<Self> {
+    fn entries(&self) -> impl Iterator<Item = Self> {
         self.parts()
     }
 }
@@ -114,7 +114,7 @@ impl LogEntry {
     }
 
     /// The same in several entries, none of which is long.
-    fn parts(&self) -> Vec<Self> {
+    fn parts(&self) -> impl Iterator<Item = Self> {
         let Snapshot {
             at,
             slots,
@@ -124,49 +124,45 @@ impl LogEntry {
             past,
             demand,
         } = &self.snapshot;
-        let part = |snapshot: Snapshot| Self {
-            wall_ms: self.wall_ms,
-            snapshot: Snapshot {
-                at: *at,
-                ..snapshot
-            },
+        let (wall_ms, at) = (self.wall_ms, *at);
+        let part = move |snapshot: Snapshot| Self {
+            wall_ms,
+            snapshot: Snapshot { at, ..snapshot },
         };
-        let mut parts = vec![part(Snapshot {
+        let first = Snapshot {
             curves: curves.clone(),
             orders: orders.clone(),
             demand: demand.clone(),
             ..Snapshot::default()
-        })];
-        parts.extend(past.chunks(AT_ONCE).map(|past| {
-            part(Snapshot {
-                past: past.to_vec(),
-                ..Snapshot::default()
-            })
-        }));
-        parts.extend(chunks(slots).into_iter().map(|slots| {
-            part(Snapshot {
-                slots,
-                ..Snapshot::default()
-            })
-        }));
-        parts.extend(chunks(targets).into_iter().map(|targets| {
-            part(Snapshot {
-                targets,
-                ..Snapshot::default()
-            })
-        }));
-        parts
+        };
+        let past = past.chunks(AT_ONCE).map(|past| Snapshot {
+            past: past.to_vec(),
+            ..Snapshot::default()
+        });
+        let slots = chunks(slots).map(|slots| Snapshot {
+            slots,
+            ..Snapshot::default()
+        });
+        let targets = chunks(targets).map(|targets| Snapshot {
+            targets,
+            ..Snapshot::default()
+        });
+        let parts = std::iter::once(first).chain(past);
+        parts.chain(slots).chain(targets).map(part)
     }
 }
 
-fn chunks<T: Clone>(all: &BTreeMap<String, T>) -> Vec<BTreeMap<String, T>> {
-    let all: Vec<_> = all.iter().collect();
-    let chunks = all.chunks(AT_ONCE).map(|chunk| {
-        let chunk = chunk.iter();
-        let owned = chunk.map(|(key, value)| ((*key).clone(), (*value).clone()));
-        owned.collect()
-    });
-    chunks.collect()
+fn chunks<T: Clone>(all: &BTreeMap<String, T>) -> impl Iterator<Item = BTreeMap<String, T>> {
+    let mut rest = all.iter().peekable();
+    std::iter::from_fn(move || {
+        rest.peek()?;
+        let chunk = rest.by_ref().take(AT_ONCE);
+        Some(
+            chunk
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+        )
+    })
 }
 
 #[cfg(test)]

@@ -71,8 +71,8 @@ impl LogContent for DeclaredObjects {
         entry.extend(later);
     }
 
-    fn entries(&self) -> Vec<Vec<ObjectPart>> {
+    fn entries(&self) -> impl Iterator<Item = Vec<ObjectPart>> {
         let parts = self.parts(AT_ONCE).into_iter();
-        parts.map(|part| vec![part]).collect()
+        parts.map(|part| vec![part])
     }
 }

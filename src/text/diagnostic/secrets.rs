@@ -7,6 +7,7 @@
 //! too little puts a secret into a log.
 //!
 //! It does not know which keys there are. Names of files, algorithms and roles are shown, also in tables of secrets.
+use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::base::similar;
@@ -71,6 +72,7 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
         text,
         at: 0,
         header: Vec::new(),
+        known: HashMap::new(),
         found: Vec::new(),
     };
     scanner.run();
@@ -89,17 +91,11 @@ pub(super) fn find(text: &str) -> Vec<Range<usize>> {
     parts
 }
 
-/// Tells whether a key, under the tables that it stands in, may hold a secret.
-fn may_be_secret<'p>(mut path: impl DoubleEndedIterator<Item = &'p str>) -> bool {
-    let Some(key) = path.next_back() else {
-        return false;
-    };
-    let looks_secret = |name: &str| {
-        let name = name.to_ascii_lowercase().replace('-', "_");
-        let has_part = PARTS.iter().any(|part| name.contains(part));
-        has_part || similar(&name, SECRET.iter().copied()).is_some()
-    };
-    !PLAIN.contains(&key) && (looks_secret(key) || path.any(looks_secret))
+/// Tells whether a key or a table is called like a secret, or nearly so.
+fn is_called_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace('-', "_");
+    let has_part = PARTS.iter().any(|part| name.contains(part));
+    has_part || similar(&name, SECRET.iter().copied()).is_some()
 }
 
 /// Tells whether a value looks like a secret whatever it is called.
@@ -125,6 +121,8 @@ struct Scanner<'t> {
     at: usize,
     /// The table that the last header names.
     header: Vec<&'t str>,
+    /// The names of keys and tables so far, which come again and again: whether they are called like secrets.
+    known: HashMap<&'t str, bool>,
     found: Vec<Range<usize>>,
 }
 
@@ -158,8 +156,17 @@ impl<'t> Scanner<'t> {
         rest.split('\n').next().unwrap_or_default()
     }
 
-    fn is_secret(&self, keys: &[&str]) -> bool {
-        may_be_secret(self.header.iter().copied().chain(keys.iter().copied()))
+    /// Tells whether a key, under the tables that it stands in, may hold a secret.
+    fn is_secret(&mut self, keys: &[&'t str]) -> bool {
+        let mut path = self.header.iter().chain(keys);
+        let is_plain = path.clone().next_back().is_none_or(|key| is_plain(key));
+        let known = &mut self.known;
+        let mut looks = |name: &&'t str| {
+            *known
+                .entry(*name)
+                .or_insert_with_key(|name| is_called_secret(name))
+        };
+        !is_plain && path.any(|name| looks(name))
     }
 
     /// A key and its value, to the end of that.
@@ -235,7 +242,8 @@ impl<'t> Scanner<'t> {
                     }
                     match in_table && self.is_before_equals() {
                         true => {
-                            secret_here = outer || self.is_secret(&names(&self.text[quoted.inside]))
+                            let text = self.text;
+                            secret_here = outer || self.is_secret(&names(&text[quoted.inside]))
                         }
                         false if secret_here || looks_secret(&self.text[quoted.inside.clone()]) => {
                             self.found.push(quoted.inside);
@@ -247,8 +255,8 @@ impl<'t> Scanner<'t> {
                     let word = self.word();
                     match in_table && self.is_before_equals() {
                         true => {
-                            secret_here = outer && !is_plain(&self.text[word.clone()])
-                                || self.is_secret(&names(&self.text[word]))
+                            let word = &self.text[word];
+                            secret_here = outer && !is_plain(word) || self.is_secret(&names(word))
                         }
                         false if secret_here || looks_secret(&self.text[word.clone()]) => {
                             self.found.push(word)

@@ -430,6 +430,8 @@ impl Signed {
             return chunk;
         };
         let mut shelf = ChunkShelf::of(kept, block);
+        let room = shelf.entries.iter().map(|(_, octets)| octets.len()).sum();
+        chunk.signatures.octets.reserve_exact(room);
         let (makers, mut room) = (KeyPrints::of(signing), Vec::new());
         for part in self.base.parts(block) {
             if let Some((digest, kind)) = self.base.digest(part, &makers, &mut room) {
