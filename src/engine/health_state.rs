@@ -41,7 +41,7 @@ use super::own_sight::{self, OwnSight};
 use super::regional_rows::{RegionalHealth, RowsBefore};
 use super::reload_map::ReloadMap;
 use super::rules_of::{monitor, own_endpoint, recovery};
-use super::steps::Steps;
+use super::steps::StepQueue;
 use super::weights::Weights;
 
 /// The health of all slots and targets of a plan, and the drains in force.
@@ -57,7 +57,7 @@ pub(super) struct HealthState {
     pub(super) paces: Vec<Permille>,
     /// By target: the result of the last probes of its combined monitors; nothing for targets without a combination.
     combined: Vec<Last>,
-    steps: Steps,
+    steps: StepQueue,
     pub(super) tally: Tally,
     pub(super) doubt: Doubt,
     /// The votes of other vantages; of a node that stands alone there are none.
@@ -195,7 +195,7 @@ impl HealthState {
             served: vec![Served::No; targets.len()],
             paces: vec![Permille::FULL; targets.len()],
             combined: vec![Last::Nothing; targets.len()],
-            steps: Steps::new(targets.len()),
+            steps: StepQueue::new(targets.len()),
             doubt: Doubt::None,
             panel: own_sight::first_panel(&plan),
             regional: RegionalHealth::default(),

@@ -12,7 +12,7 @@
 //! | `drains` | what orders make of endpoints and targets |
 //! | `order`, `effects` | what an operator orders, and what is answered |
 //! | `weights` | what is left of shares where weights follow values |
-//! | `steps` | when each target is to be looked at again |
+//! | `steps` | the moment at which each target is to be looked at again |
 //! | `slow` | what is left of shares while probes pass late |
 //! | `asked` | what is asked of the engine beside what happens to it |
 //! | `own_sight` | what this node sees of a target, and what the vantages make of it |

@@ -1,4 +1,4 @@
-//! When each target is to be looked at again: the next step of its ramp, its drain, or a region's row of it.
+//! The moment at which each target is to be looked at again: the next step of its ramp, its drain, or a region's row of it.
 //!
 //! One moment for each target, the last that was said. Whoever says another need not know the one before, so that nothing is left behind
 //! that would come due again and again.
@@ -8,13 +8,13 @@ use crate::base::{Moment, TargetId};
 
 /// The steps to come, soonest first.
 #[derive(Debug)]
-pub(super) struct Steps {
+pub(super) struct StepQueue {
     queue: BTreeSet<(Moment, TargetId)>,
     /// By target.
     due: Vec<Option<Moment>>,
 }
 
-impl Steps {
+impl StepQueue {
     /// None, for so many targets.
     pub(super) fn new(targets: usize) -> Self {
         Self {
