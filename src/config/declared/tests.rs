@@ -76,7 +76,7 @@ fn shop() -> DeclaredObjects {
         ("services/shop", ObjectChange::Put(table(shop))),
         ("regions/eu/endpoints/eu-9", ObjectChange::Put(table(more))),
     ]);
-    let judged = DeclaredObjects::default().judge(&order, &[rule()]);
+    let judged = DeclaredObjects::default().judge(&order, (&[rule()], None));
     judged.unwrap().next
 }
 
@@ -98,7 +98,10 @@ fn read(declared: &DeclaredObjects) -> Vec<String> {
 #[test]
 fn a_rule_grants_kinds_names_and_hostnames_and_no_more() {
     let none = DeclaredObjects::default();
-    let judge = |order: &ObjectOrder| none.judge(order, &[rule()]).map(|own| own.next.len());
+    let judge = |order: &ObjectOrder| {
+        none.judge(order, (&[rule()], None))
+            .map(|own| own.next.len())
+    };
     let well = put("services/shop-1", json!({ "hostnames": ["a.shop.z.test"] }));
     assert_eq!(judge(&well), Ok(1));
     for (word, value) in [
@@ -145,7 +148,7 @@ fn a_change_is_bound_to_what_was_read_and_undone_by_its_own_part() {
         expects: (Some(path.clone()), state),
         ..order(vec![(word, patch.clone())])
     };
-    let judge = |own: &ObjectOrder| before.judge(own, &[rule()]);
+    let judge = |own: &ObjectOrder| before.judge(own, (&[rule()], None));
     let judged = judge(&change(ExpectedState::Revision(vec![1]))).unwrap();
     let own = judged.next.get(&path).unwrap();
     assert_eq!((own.revision, judged.next.revision), (2, 2));
@@ -164,7 +167,14 @@ fn a_change_is_bound_to_what_was_read_and_undone_by_its_own_part() {
     // The same again is no change, and asks nobody's leave.
     let same = before.get(&path).unwrap().table.clone();
     let same = order(vec![(word, ObjectChange::Put(same))]);
-    assert!(before.judge(&same, &[]).unwrap().part.objects.is_empty());
+    assert!(
+        before
+            .judge(&same, (&[], None))
+            .unwrap()
+            .part
+            .objects
+            .is_empty()
+    );
 }
 
 #[test]
@@ -182,7 +192,7 @@ fn what_is_declared_is_compiled_as_a_file_would_be() {
             hostnames: Vec::new(),
             ..rule()
         };
-        let judged = shop().judge(&put(word, value), &[any]);
+        let judged = shop().judge(&put(word, value), (&[any], None));
         read(&judged.unwrap().next)
     };
     for (word, value, told) in [
@@ -225,7 +235,7 @@ fn what_does_not_go_with_the_files_is_left_out_and_no_more() {
         hostnames: Vec::new(),
         ..rule()
     };
-    let both = shop().judge(&both, &[any]).unwrap().next;
+    let both = shop().judge(&both, (&[any], None)).unwrap().next;
     let texts = both.texts();
     let around = Surroundings {
         declared: &texts,
