@@ -1,4 +1,4 @@
-//! What is declared, shared with the other nodes of a cluster: told to them, and taken from them.
+//! Sharing of what is declared with the other nodes of a cluster: it is told to them, and taken from them.
 //!
 //! ```text
 //! zones, objects in force --what is declared here--> told to all          others' changes --Command, like an operator's--> judged, kept, served
@@ -39,7 +39,7 @@ const ASK_AGAIN: Span = Span::from_secs(20);
 /// The place of a change: the zone, or objects, and its revision.
 type ChangePlace = (String, u64);
 
-/// What is declared, between this node and the others.
+/// All that is declared, between this node and the others.
 struct DeclaredSharing {
     copy: SharedCopy,
     commands: mpsc::Sender<Command>,
@@ -52,12 +52,12 @@ struct DeclaredSharing {
     seen: Option<u64>,
     /// Changes that others told, of which nothing holds over what is known here, by where they lie.
     settled: BTreeMap<usize, Arc<SharedChange>>,
-    refused: BTreeMap<ChangePlace, Refused>,
+    refused: BTreeMap<ChangePlace, RefusedChange>,
     without_room: usize,
 }
 
 /// A change that is not taken here.
-struct Refused {
+struct RefusedChange {
     why: String,
     until: Moment,
 }
@@ -116,9 +116,9 @@ impl DeclaredSharing {
 
     /// Takes what others have told since the last time, and tells them what is new here.
     fn turn(&mut self) {
-        let (news, now) = self
+        let (news, now, has_settled) = self
             .copy
-            .look(|cluster, now, _| (cluster.declared_news(), now));
+            .look(|cluster, now, _| (cluster.declared_news(), now, cluster.has_settled(now)));
         let source = source(&self.in_force);
         let is_reloaded = !Arc::ptr_eq(&source, &self.source);
         if is_reloaded {
@@ -130,10 +130,12 @@ impl DeclaredSharing {
         if self.seen != Some(news) || is_due {
             self.take(now);
         }
-        if self.seen != Some(news) || self.has_changed {
+        // What others have of this node's own words goes with its first ones: it may come from an older disk than they.
+        self.has_changed |= self.seen != Some(news);
+        self.seen = Some(news);
+        if has_settled && std::mem::take(&mut self.has_changed) {
             self.tell();
         }
-        (self.seen, self.has_changed) = (Some(news), false);
     }
 
     /// Has the changes of others taken that hold over what is known here.
@@ -252,7 +254,7 @@ impl DeclaredSharing {
         let why = opening(&why).replace('\n', " ");
         let before = self.refused.insert(
             place.clone(),
-            Refused {
+            RefusedChange {
                 why: why.clone(),
                 until,
             },

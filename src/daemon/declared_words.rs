@@ -1,4 +1,4 @@
-//! What is declared, in the words that nodes share it in, and back.
+//! Declared records and objects in the words that nodes share them in, and back.
 //!
 //! Of a record key and value are `NAME TYPE` and the TTL with the data of each record, of an object its word and itself as JSON. What somebody
 //! else wrote is read as far as it makes sense; whether it may be is judged where it is taken.

@@ -1,4 +1,4 @@
-//! What is declared (records, services, monitors, regions, endpoints), as nodes tell it to each other.
+//! Declared records, services, monitors, regions and endpoints, as nodes tell them to each other.
 //!
 //! ```text
 //! declared here, on the disk --change--> a part of what this node tells --Declared(part)--> others: judged there, on the disk, in force
@@ -19,9 +19,7 @@ use std::sync::Arc;
 use crate::base::NodeMark;
 use crate::base::limits::{CLUSTER_DECLARED, CLUSTER_TEXT_BYTES};
 
-use super::cluster::Cluster;
 use super::packing::{Garbled, Packer, Unpacker};
-use super::record::RecordStream;
 use super::seal::Author;
 
 /// Octets of a record beside its changes.
@@ -34,7 +32,7 @@ pub struct SharedChange {
     pub revision: u64,
     /// The zone, or another name of the things that it is about.
     pub of: String,
-    /// What holds of all of them: by whom, when, why.
+    /// The author of all of them, the time, and why.
     pub note: Vec<u8>,
     /// Key and value of each, keys rising.
     pub items: Vec<(Vec<u8>, Vec<u8>)>,
@@ -46,9 +44,9 @@ pub type ToldChange = (Author, NodeMark, Arc<SharedChange>);
 /// All that was heard of what is declared.
 #[derive(Debug, Default)]
 pub(super) struct DeclaredHeard {
-    parts: BTreeMap<(Author, u16), Vec<Arc<SharedChange>>>,
+    pub(super) parts: BTreeMap<(Author, u16), Vec<Arc<SharedChange>>>,
     /// Rises with each word.
-    news: u64,
+    pub(super) news: u64,
     pub(super) refused: Vec<String>,
 }
 
@@ -104,7 +102,7 @@ impl SharedChange {
         items.sum::<usize>() + self.of.len() + self.note.len() + 20
     }
 
-    fn pack(changes: &[Self]) -> Vec<u8> {
+    pub(super) fn pack(changes: &[Self]) -> Vec<u8> {
         let mut out = Packer::default();
         out.count(changes.len());
         for change in changes {
@@ -161,59 +159,6 @@ impl DeclaredHeard {
     /// Has it looked at again who tells what.
     pub(super) fn stir(&mut self) {
         self.news += 1;
-    }
-}
-
-impl Cluster {
-    /// A number that rises when something was heard of what is declared.
-    #[must_use]
-    pub fn declared_news(&self) -> u64 {
-        self.declared.news
-    }
-
-    /// All that was heard of it; from this node itself, of an earlier start.
-    #[must_use]
-    pub fn declared(&self) -> Vec<ToldChange> {
-        let parts = self.declared.parts.iter();
-        let told = parts.filter_map(|((author, _), changes)| {
-            let mark = NodeMark::of(&self.roster.member(*author)?.key.0);
-            let changes = changes.iter().cloned();
-            Some(changes.map(move |change| (*author, mark, change)))
-        });
-        told.flatten().collect()
-    }
-
-    /// The mark of this node in what it draws.
-    #[must_use]
-    pub fn mark(&self) -> Option<NodeMark> {
-        let own = self.roster.member(self.me)?;
-        Some(NodeMark::of(&own.key.0))
-    }
-
-    /// Tells parts; those that are no more are emptied.
-    pub fn say_declared(&mut self, parts: &[Vec<u8>]) {
-        let empty = SharedChange::pack(&[]);
-        for part in 0..CLUSTER_DECLARED.2 {
-            let stream = RecordStream::Declared(part);
-            let said = self.newest.get(&(self.me, stream));
-            let is_own = said.is_some_and(|said| said.envelope().boot == self.boot);
-            let said = said.map(|said| said.content());
-            let wanted = parts.get(usize::from(part));
-            let is_same = match wanted {
-                Some(wanted) => is_own && said == Some(wanted),
-                None => said.is_none_or(|said| said == empty),
-            };
-            if !is_same && !self.twin {
-                let content = wanted.unwrap_or(&empty).clone();
-                self.publish(stream, &content);
-                self.declared.parts.remove(&(self.me, part));
-            }
-        }
-    }
-
-    /// Shows which changes this node does not take.
-    pub fn show_refused(&mut self, refused: Vec<String>) {
-        self.declared.refused = refused;
     }
 }
 

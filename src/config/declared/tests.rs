@@ -3,7 +3,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{DeclaredObjects, ObjectChange, ObjectOrder, ObjectPath, ObjectRefusal};
+use super::{
+    DeclaredObject, DeclaredObjects, ObjectChange, ObjectOrder, ObjectPart, ObjectPath,
+    ObjectRefusal,
+};
+use crate::base::{NodeMark, next_revision};
 use crate::config::{self, Surroundings};
 use crate::plan::{AccessRole, Declarer, ExpectedState, NamePattern, ObjectKind, ObjectRule};
 
@@ -258,4 +262,63 @@ fn every_text_is_toml_of_the_same_values() {
     let text = super::write::text(&path, value.as_object().unwrap());
     let read: Value = toml::from_str(&text).unwrap();
     assert_eq!(read["services"]["a.b"], value, "{text}");
+}
+
+#[test]
+fn what_other_nodes_declare_comes_to_the_same_in_every_order_and_who_may_is_not_asked() {
+    let nodes = [1, 2].map(|octet| NodeMark::of(&[octet; 32]));
+    let rules = [ObjectRule {
+        by: vec![Declarer::Token("elsewhere".to_owned())],
+        ..rule()
+    }];
+    let object = |port: u16, revision, is_gone| DeclaredObject {
+        table: table(json!({ "type": "tcp", "port": port })),
+        revision,
+        is_gone,
+        ..DeclaredObject::default()
+    };
+    let path = ObjectPath::read("monitors/shop").unwrap();
+    let first = next_revision(0, 1_800_000_000_000, Some(nodes[0]));
+    let second = next_revision(first, 0, Some(nodes[1]));
+    let third = next_revision(second, 0, Some(nodes[0]));
+    let part = |object: &DeclaredObject| ObjectPart {
+        revision: object.revision,
+        objects: vec![(path.clone(), Some(object.clone()))],
+    };
+    let all = [
+        object(1, first, false),
+        object(2, second, false),
+        object(0, third, true),
+    ];
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
+        let mut own = DeclaredObjects::default();
+        for place in order {
+            own = own
+                .agree(&part(&all[place]), (&rules, Some(nodes[1])))
+                .unwrap()
+                .next;
+        }
+        assert_eq!((own.len(), own.all().count()), (0, 1), "{order:?}");
+        assert!(!own.yields(&path, &all[1]));
+        let mut anew = DeclaredObjects::default();
+        own.parts(1).into_iter().for_each(|part| anew.take(part));
+        assert_eq!(anew, own, "a grave is kept");
+    }
+    let other = ObjectPath::read("services/other").unwrap();
+    let stranger = ObjectPart {
+        objects: vec![(other, Some(all[0].clone()))],
+        ..part(&all[0])
+    };
+    let refused = DeclaredObjects::default().agree(&stranger, (&[], None));
+    assert!(
+        matches!(refused, Err(ObjectRefusal::Forbidden(_))),
+        "{refused:?}"
+    );
 }
