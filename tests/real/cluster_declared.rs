@@ -248,7 +248,7 @@ fn what_is_declared_on_both_sides_of_a_cut_comes_to_the_same() {
     assert!(refused(1).ends_with(" 0"));
     let told = fleet.well(2, &["cluster", "status"]);
     assert!(
-        told.contains("of fra1: own.example.org. A stands in the zone's file"),
+        told.contains("of fra1: own.example.org A stands in the zone's file"),
         "{told}"
     );
     let path_of = fleet.world.path("sin1.toml");
