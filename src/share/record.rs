@@ -37,7 +37,7 @@ pub enum RecordStream {
     Rings(u16),
     /// Secrets for those who lack them.
     Secrets,
-    /// What is declared, in parts.
+    /// Records and objects that are declared, in parts.
     Declared(u16),
 }
 
