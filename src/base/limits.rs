@@ -73,6 +73,10 @@ pub const DECLARED_WAITING: usize = 256;
 pub const DECLARED_OBJECTS: usize = 20_000;
 /// Octets of one of them as JSON.
 pub const DECLARED_OBJECT_BYTES: usize = 256 * 1024;
+/// Octets of a batch of anything declared that all nodes of a cluster share; a larger one has to be sent in several.
+pub const DECLARED_SHARED_BYTES: usize = 160 * 1024;
+/// Things declared no more that a zone, or the objects, are remembered by, so that nothing older brings them back; the oldest go.
+pub const DECLARED_GRAVES: usize = 10_000;
 /// Octets of the file in which they are kept.
 pub const DECLARED_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// TXT records of `_acme-challenge` names that are kept at once.
@@ -452,6 +456,8 @@ pub const CLUSTER_VANTAGES: usize = 64;
 pub const CLUSTER_PEERS: usize = 64;
 /// Octets of one shared record, signature included.
 pub const CLUSTER_RECORD_BYTES: usize = 48 * 1024;
+/// Octets of one that holds what is declared, and up to which small changes are put together in one; records of such for each author.
+pub const CLUSTER_DECLARED: (usize, usize, u16) = (192 * 1024, 40 * 1024, 256);
 /// Octets of records that one node gives another at once.
 pub const CLUSTER_BUNDLE_BYTES: usize = 256 * 1024;
 /// Octets in which a node says what it has.

@@ -12,6 +12,7 @@ mod ids;
 pub mod limits;
 mod monitor_value;
 mod reason;
+mod revision;
 mod secret;
 mod shared_out;
 pub mod shown;
@@ -31,6 +32,7 @@ pub use ids::{
 };
 pub use monitor_value::MonitorValue;
 pub use reason::Reason;
+pub use revision::{NodeMark, next_revision, revision_time};
 pub use secret::Secret;
 pub use shared_out::shared_out;
 pub use similar::similar;

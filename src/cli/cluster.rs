@@ -111,6 +111,9 @@ pub(super) fn summary(own: &ClusterSummary, paint: Paint) -> String {
             text += &paint.code("33", &format!("\n  {} {what}", names.join(", ")));
         }
     }
+    for refused in &own.declared_refused {
+        text += &paint.code("33", &format!("\n  not taken: {refused}"));
+    }
     if let Some(expires) = own.certificate_expires {
         let left = expires.saturating_sub(Clock::start().wall_seconds());
         if left == 0 {

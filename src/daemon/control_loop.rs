@@ -4,8 +4,7 @@
 //! signal, something that was read again, something that happened to a zone, or a core's own wake-up. It decides
 //! nothing; whether a new plan may be taken is weighed apart (`weigh`). Reports and probes that are due are taken together with
 //! those of the next milliseconds ([`PROBE_BATCH`]), for thousands come a second. An order, or the first report after a pause,
-//! waits for nothing. Answering goes on in the listeners' threads
-//! from the last published table, whatever happens to this task.
+//! waits for nothing. Answering goes on in the listeners' threads from the last published table, whatever happens to this task.
 use std::sync::mpsc::SendError;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -16,6 +15,7 @@ use tracing::{error, info};
 use super::channels::{Channels, Handles};
 use super::cluster::{self, ClusterDriver};
 use super::composing::Composing;
+use super::declaring::ObjectWork;
 use super::expiry::Expiry;
 use super::findings;
 use super::keeper::Keeper;
@@ -298,6 +298,7 @@ impl ControlLoop {
             | Command::Challenge { .. }
             | Command::Declared { .. }
             | Command::Declare { .. }
+            | Command::Agree { .. }
                 if self.is_held => {}
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
             Command::Upgrade { patience, reply } => {
@@ -307,9 +308,8 @@ impl ControlLoop {
             Command::Verify(reply) => self.verify(reply),
             Command::Order { request, reply } => self.take_order(request, reply),
             Command::Forecast { request, reply } => {
-                let found = self
-                    .engine
-                    .forecast(self.handles.clock.now(), &request.order);
+                let now = self.handles.clock.now();
+                let found = self.engine.forecast(now, &request.order);
                 let told = found.map_err(|refused| order_words::refusal(&request, &refused));
                 drop(reply.send(told));
             }
@@ -334,7 +334,8 @@ impl ControlLoop {
                 self.follow(effects);
             }
             Command::Objects(reply) => drop(reply.send(self.declared_objects())),
-            Command::Declare { order, reply } => self.declare(order, reply),
+            Command::Declare { order, reply } => self.declare(ObjectWork::Order(order), reply),
+            Command::Agree { part, reply } => self.declare(ObjectWork::Agree(part), reply),
             Command::Challenge { order, reply } => {
                 let effects = self.zones.order(order, reply);
                 self.follow(effects);

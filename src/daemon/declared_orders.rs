@@ -4,19 +4,19 @@ use std::sync::{Arc, PoisonError};
 
 use super::comparer::ComparerReply;
 use super::control_loop::ControlLoop;
-use super::declaring::ObjectReply;
+use super::declaring::{ObjectReply, ObjectWork};
 use super::reader::ReaderMessage;
-use crate::config::declared::{DeclaredObjects, ObjectOrder};
+use crate::config::declared::DeclaredObjects;
 use crate::io::control::{ComparedConfig, ComparedPart, ProvedConfig};
 use crate::io::history::event::TimelineEvent;
 use crate::zones::Notice;
 
 impl ControlLoop {
     /// Has declared objects changed by the reader.
-    pub(super) fn declare(&self, order: Box<ObjectOrder>, reply: ObjectReply) {
+    pub(super) fn declare(&self, work: ObjectWork, reply: ObjectReply) {
         let unsent = match &self.handles.reader {
             None => return,
-            Some(reader) => reader.send(ReaderMessage::Declare(order, reply)),
+            Some(reader) => reader.send(ReaderMessage::Declare(work, reply)),
         };
         // Whoever asked hears that nobody answers.
         drop(unsent);

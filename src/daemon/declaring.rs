@@ -22,6 +22,14 @@ use crate::io::files::{self, Loaded};
 use crate::io::state::objects::ObjectFile;
 use crate::names::KnownNames;
 
+/// A change of declared objects.
+pub(super) enum ObjectWork {
+    /// Somebody orders it.
+    Order(Box<ObjectOrder>),
+    /// Another node of the cluster has made it.
+    Agree(Box<ObjectPart>),
+}
+
 /// The one who hears what became of a change.
 pub(super) type ObjectReply = oneshot::Sender<Result<ObjectsDone, ObjectRefusal>>;
 
@@ -40,7 +48,7 @@ impl ObjectKeeper {
     /// Judges and compiles a change. The outcome is there already if nothing is to be changed.
     pub(super) fn draft(
         &mut self,
-        order: &ObjectOrder,
+        work: &ObjectWork,
         source: &Source,
         names: &Arc<KnownNames>,
     ) -> Result<Result<ObjectDraft, ObjectsDone>, ObjectRefusal> {
@@ -49,8 +57,13 @@ impl ObjectKeeper {
             return Err(ObjectRefusal::Failed(why.to_owned()));
         };
         let file = self.0.get_or_insert_with(|| ObjectFile::open(folder).0);
-        let judged = file.kept().judge(order, &source.zoning.dynamic.objects)?;
-        let mut done = outcome(file.kept(), &judged, order.purpose);
+        let dynamic = &source.zoning.dynamic;
+        let rules = (&*dynamic.objects, dynamic.node);
+        let (judged, purpose) = match work {
+            ObjectWork::Order(order) => (file.kept().judge(order, rules)?, order.purpose),
+            ObjectWork::Agree(told) => (file.kept().agree(told, rules)?, ObjectPurpose::Do),
+        };
+        let mut done = outcome(file.kept(), &judged, purpose);
         if judged.part.objects.is_empty() {
             return Ok(Err(done));
         }
@@ -64,7 +77,7 @@ impl ObjectKeeper {
         let (compiled, _) = compiled.map_err(|found| unfit(&found))?;
         let prepared = Prepared::new(loaded, compiled, Keys::Read);
         let prepared = prepared.map_err(|why| ObjectRefusal::Unfit(why, Vec::new()))?;
-        if order.purpose == ObjectPurpose::Compare {
+        if purpose == ObjectPurpose::Compare {
             let plan = compared(source, (&prepared.plan, &prepared.zones.zoning));
             done.plan = Some(plan.map_err(ObjectRefusal::Failed)?);
         }
@@ -116,8 +129,14 @@ impl ObjectKeeper {
 }
 
 /// Says in the log what has come into force.
-pub(super) fn tell(order: &ObjectOrder, done: &ObjectsDone) {
-    let (author, reason) = (&order.author, &order.reason);
+pub(super) fn tell(work: &ObjectWork, done: &ObjectsDone) {
+    let (author, reason) = match work {
+        ObjectWork::Order(order) => (&*order.author, &*order.reason),
+        ObjectWork::Agree(told) => {
+            let by = told.objects.iter().find_map(|(_, own)| own.as_ref());
+            by.map_or(("", ""), |own| (&*own.author, &*own.reason))
+        }
+    };
     info!(
         event = "objects_declared",
         author,
@@ -162,6 +181,7 @@ fn outcome(
         let sign = match (before.get(path), after) {
             (None, _) => "+",
             (Some(_), None) => "-",
+            (Some(_), Some(after)) if after.is_gone => "-",
             (Some(_), Some(_)) => "~",
         };
         format!("{sign} {path}")

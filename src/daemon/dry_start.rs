@@ -149,6 +149,7 @@ impl DryStart {
             | zones::Output::Fetch(..)
             | zones::Output::Advance { .. }
             | zones::Output::Told(..)
+            | zones::Output::Declared(_)
             | zones::Output::Copy { .. }
             | zones::Output::Tell { .. }
             | zones::Output::Reply(..)

@@ -48,6 +48,8 @@ mod comparer;
 mod composing;
 mod control_loop;
 mod declared_orders;
+mod declared_sharing;
+mod declared_words;
 mod declaring;
 pub(crate) mod dry_start;
 mod expiry;

@@ -21,7 +21,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::info;
 
-use super::declaring::{self, ObjectKeeper, ObjectReply};
+use super::declaring::{self, ObjectKeeper, ObjectReply, ObjectWork};
 use super::findings;
 use super::geo_keeper::{Freshness, GeoKeeper};
 use super::judge::{Judgement, Occasion};
@@ -30,7 +30,7 @@ use super::prepared::{Keys, Prepared, Source, filed};
 use super::readdress::Readdressed;
 use super::watched::{ConfigRead, WatchRecorder};
 use crate::config;
-use crate::config::declared::{ObjectOrder, ObjectRefusal};
+use crate::config::declared::ObjectRefusal;
 use crate::dns::Name;
 use crate::io::audit::AuditTrail;
 use crate::io::background;
@@ -63,7 +63,7 @@ pub(super) enum ReaderMessage {
     /// To make a plan of the config in force with these addresses of names.
     Names(Arc<KnownNames>),
     /// To change what is declared.
-    Declare(Box<ObjectOrder>, ObjectReply),
+    Declare(ObjectWork, ObjectReply),
 }
 
 /// What was read again.
@@ -202,10 +202,7 @@ impl Reader {
     }
 
     /// Has declared objects changed, and waits until the config with them is in force.
-    fn declare(
-        &mut self,
-        order: &ObjectOrder,
-    ) -> Result<Result<ObjectsDone, ObjectRefusal>, Ended> {
+    fn declare(&mut self, order: &ObjectWork) -> Result<Result<ObjectsDone, ObjectRefusal>, Ended> {
         let drafted = self.objects.draft(order, &self.source(), &self.names);
         let draft = match drafted {
             Ok(Ok(draft)) => draft,

@@ -16,8 +16,10 @@ use tracing::warn;
 use super::Failure;
 use super::carrier;
 use super::channels::{Channels, Handles, Shown};
+use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
+use super::declared_sharing;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
 use super::key_sharing::KeySharing;
 use super::maintenance::MaintenanceKeeper;
@@ -123,6 +125,7 @@ impl Server {
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
         let (probes, prober, report_queue) = prober(clock)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
+        share_declared(&cluster, &mut zones.driver, (&commands, &in_force))?;
         let reading = (start.config, start.watch, (&in_force, &audit));
         let ((reader, readings), comparer, (names, holding)) = reader(reading, clock, zones.names)?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
@@ -288,6 +291,17 @@ fn shared(state: &control::State) -> ControlShares {
         state.heartbeat.clone(),
         state.audit.clone(),
     )
+}
+
+/// Shares what is declared, if there is anybody to share it with.
+fn share_declared(
+    cluster: &Option<ClusterDriver>,
+    zones: &mut ZoneDriver,
+    with: (&mpsc::Sender<Command>, &InForce),
+) -> Result<(), Failure> {
+    let copy = cluster.as_ref().map(|own| own.copy().clone());
+    let begun = copy.map_or(Ok(()), |copy| declared_sharing::begin(copy, zones, with));
+    begun.map_err(|error| no_thread(&error))
 }
 
 /// The zones of the first config, and what drives them.

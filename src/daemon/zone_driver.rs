@@ -43,6 +43,7 @@ use crate::names::KnownNames;
 use crate::plan::Zoning;
 use crate::table::Table;
 use crate::zones::declared::order::{DeclaredAsk, DeclaredRefusal, DeclaredReply};
+use crate::zones::declared::set::{Declared, DeclaredPart};
 use crate::zones::{
     ChallengeOrder, ChallengeRefusal, ChallengesDone, Filed, Input, KeyChange, KeyChangeStage,
     Level, Memory, NewConfig, Notice, Output, Recalled, Reply, Ticket, ZoneEngine, ZoneStatus,
@@ -89,6 +90,8 @@ pub(super) struct ZoneDriver {
     audit: AuditTrail,
     writer: StateWriter,
     keys: Sender<KeyWatchWord>,
+    /// Whoever shares what is declared with other nodes.
+    declared: Option<Sender<Box<DeclaredPart>>>,
     workers: Workers,
     signatures: SignatureWriter,
     copiers: Arc<Semaphore>,
@@ -142,6 +145,7 @@ impl ZoneDriver {
             herald: Herald::new(clock),
             fetcher: Arc::new(Fetcher::new(clock)),
             audit: AuditTrail::default(),
+            declared: None,
             workers: Workers::new(),
             copiers: Arc::new(Semaphore::new(COPIES)),
             waiting: BTreeMap::new(),
@@ -164,6 +168,12 @@ impl ZoneDriver {
     pub(super) fn share_keys(&self, sharing: KeySharing) {
         // The thread ends with the server.
         let _ = self.keys.send(KeyWatchWord::Join(Box::new(sharing)));
+    }
+
+    /// Shares what is declared with other nodes from now on; gives what is.
+    pub(super) fn share_declared(&mut self, sharing: Sender<Box<DeclaredPart>>) -> Declared {
+        self.declared = Some(sharing);
+        self.engine.declared().clone()
     }
 
     /// Tells that it is not known yet whether the keys here are those of other nodes.
@@ -296,6 +306,10 @@ impl ZoneDriver {
                 fellows,
                 at,
             } => self.advance(apex, (policy, fellows), at),
+            Output::Declared(part) => {
+                // The thread ends with the server.
+                let _ = self.declared.as_ref().map(|sharing| sharing.send(part));
+            }
             Output::Told(apex, told) => {
                 // The thread ends with the server.
                 let _ = self.keys.send(KeyWatchWord::Served(apex, told));

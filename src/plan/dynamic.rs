@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::AccessRole;
-use crate::base::Span;
+use crate::base::{NodeMark, Span};
 use crate::dns::Name;
 use crate::dns::rr::rtype;
 
@@ -25,6 +25,8 @@ pub struct Dynamic {
     pub ttl: [Span; 2],
     /// Names at which the config itself decides RRsets of these types: hostnames of services, and aliases.
     pub fixed: BTreeMap<Name, Vec<u16>>,
+    /// This node, if it is one of a cluster, which shares what is declared.
+    pub node: Option<NodeMark>,
 }
 
 /// A grant to declare records.
@@ -158,6 +160,13 @@ impl Dynamic {
         granted.any(|rule| rule.types.contains(&kind) && rule.covers(name))
     }
 
+    /// Tells whether anybody may: who declares something is asked on the node where that is done, and on the others this.
+    #[must_use]
+    pub fn covers(&self, zone: &Name, (name, kind): (&Name, u16)) -> bool {
+        let mut of_zone = self.records.iter().filter(|rule| rule.zone == *zone);
+        of_zone.any(|rule| rule.types.contains(&kind) && rule.covers(name))
+    }
+
     /// Tells whether the config itself decides an RRset.
     #[must_use]
     pub fn is_fixed(&self, name: &Name, kind: u16) -> bool {
@@ -238,6 +247,7 @@ impl Default for Dynamic {
             max_records: Self::MAX_RECORDS,
             ttl: [Self::TTL_LEAST, Self::TTL_MOST],
             fixed: BTreeMap::new(),
+            node: None,
         }
     }
 }

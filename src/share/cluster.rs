@@ -19,6 +19,7 @@ use crate::base::limits::{CLUSTER_FRESH, CLUSTER_LOAD_FRESH, CLUSTER_LOG, CLUSTE
 use crate::base::{Moment, Permille, Span, Utc};
 
 use super::ballot::{Ballot, PlanHash, TargetNames};
+use super::declared::DeclaredHeard;
 use super::entry::{EntryHash, LogAct, OrderEntry, OrderSlot};
 use super::head::{LoadRow, NodeHead, NodeLoad};
 use super::hearing::Hearing;
@@ -55,6 +56,7 @@ pub struct Cluster {
     pub(super) loads: BTreeMap<Author, (Moment, NodeLoad)>,
     /// Keys of zones, as nodes serve them, and secrets on their way.
     pub(super) keys: KeysHeard,
+    pub(super) declared: DeclaredHeard,
     pub(super) log: SharedLog,
     /// Own entries from a time that has not come, because the clock was set back before others had them.
     waiting: BTreeMap<EntryHash, LoggedEntry>,
@@ -190,6 +192,7 @@ impl Cluster {
             heard: BTreeMap::new(),
             heads: BTreeMap::new(),
             loads: BTreeMap::new(),
+            declared: DeclaredHeard::default(),
             keys: KeysHeard::default(),
             waiting: BTreeMap::new(),
             ahead: SharedLog::default(),
@@ -472,6 +475,7 @@ impl Cluster {
         self.loads.retain(|author, _| stays(author));
         self.their_names.retain(|author, _| stays(author));
         self.keys.retain(stays);
+        self.declared.retain(stays);
     }
 
     /// Takes a start past one that somebody else has, under this node's key; if it has done so too often, there is a twin.
@@ -489,6 +493,7 @@ impl Cluster {
         let names = std::mem::take(&mut self.names);
         self.plan(names);
         self.say_keys_again();
+        self.declared.stir();
     }
 
     /// The number of this node's last record of a series, in this start.

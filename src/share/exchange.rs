@@ -15,13 +15,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::limits::{
-    CLUSTER_BUNDLE_BYTES, CLUSTER_HAVE_BYTES, CLUSTER_LOG_BOOTS, CLUSTER_MEMBERS,
-    CLUSTER_RECORD_BYTES, CLUSTER_SKEW_MOST,
+    CLUSTER_BUNDLE_BYTES, CLUSTER_DECLARED, CLUSTER_HAVE_BYTES, CLUSTER_LOG_BOOTS, CLUSTER_MEMBERS,
+    CLUSTER_SKEW_MOST,
 };
 use crate::base::{Moment, Utc};
 
 use super::ballot::{Ballot, TargetNames};
 use super::cluster::{Cluster, logged};
+use super::declared::SharedChange;
 use super::entry::OrderEntry;
 use super::head::{NodeHead, NodeLoad};
 use super::hearing::Hearing;
@@ -180,7 +181,7 @@ impl ReadBundle {
             return read;
         }
         while !from.is_at_end() {
-            match from.octets(CLUSTER_RECORD_BYTES) {
+            match from.octets(CLUSTER_DECLARED.0) {
                 Ok(octets) => read.records.push((Sealed::parse(octets), None)),
                 Err(garbled) => {
                     read.garbled = Some(garbled);
@@ -249,9 +250,9 @@ impl Cluster {
         }
         for author in self.authors(turn) {
             let log = self.newer_log(author, have);
-            let others = self
-                .newest
-                .range((author, RecordStream::Names(0))..=(author, RecordStream::Secrets));
+            let others = self.newest.range(
+                (author, RecordStream::Names(0))..=(author, RecordStream::Declared(u16::MAX)),
+            );
             let others = others.map(|(_, record)| record).filter(missing);
             for record in log.into_iter().chain(others) {
                 if !put(&mut bundle, record) {
@@ -369,7 +370,8 @@ impl Cluster {
             | RecordStream::Head
             | RecordStream::Load
             | RecordStream::Rings(_)
-            | RecordStream::Secrets => self
+            | RecordStream::Secrets
+            | RecordStream::Declared(_) => self
                 .take_newer(now, wall, record)
                 .map_err(RecordRefusal::Garbled),
         }
@@ -525,6 +527,10 @@ impl Cluster {
             RecordStream::Secrets => {
                 let secrets = NodeSecrets::unpack(content)?;
                 self.keys.take_secrets(author, secrets);
+            }
+            RecordStream::Declared(part) => {
+                self.declared
+                    .take((author, part), SharedChange::unpack(content)?);
             }
             RecordStream::Log => {}
         }

@@ -16,7 +16,7 @@
 //! | [`Author`], [`AuthorKey`], [`AuthorSeal`] | a node by its key, the key that verifies, the key that signs |
 //! | [`Boot`] | one start of an author: the first half of a ULID; `(boot, seq)` rises |
 //! | [`Roster`], [`RosterMember`] | who takes part: key, region, provider, vantage or follower, revoked |
-//! | [`Sealed`], [`RecordStream`] | a record, and which of an author's it is: vote, names, log, head, load |
+//! | [`Sealed`], [`RecordStream`] | a record, and which of an author's it is: vote, names, log, head, load, keys, what is declared |
 //! | [`Ballot`] | a vote: all that one vantage sees, as bitmaps by the places of its plan's targets |
 //! | [`VantagePanel`] | what all vantages see, by the places of *this* node's plan; asked for the ruling on a target |
 //! | [`OwnVote`], [`VantageView`], [`VantageLabel`] | this node's part in that; what each vantage says of a target, for people |
@@ -28,6 +28,7 @@
 //! | [`Cluster`] | one node's copy of all of it |
 //! | [`ClusterView`] | what one node knows of the others, for people |
 //! | [`RingsTold`], [`NodeSecrets`] | the keys that a node serves its zones with, and secrets of such, encrypted to those who lack them |
+//! | [`SharedChange`], [`DeclaredTelling`] | what is declared, as nodes tell it, and which of it each tells |
 //! | [`Have`], [`TakenBundle`], [`RecordFate`] | what carriers carry, and what became of it |
 //!
 //! # The seam of carriers
@@ -53,6 +54,7 @@
 //! It knows no plan, no zone and no socket.
 mod ballot;
 mod cluster;
+mod declared;
 mod entry;
 mod exchange;
 mod head;
@@ -76,6 +78,7 @@ mod view;
 
 pub use ballot::{Ballot, PlaceSet, PlanHash, TargetNames};
 pub use cluster::{Cluster, ClusterStart, Footing, Intent, IntentRefusal, Sight, Tuning};
+pub use declared::{DeclaredTelling, SharedChange, ToldChange};
 pub use entry::{EntryHash, LogAct, OrderEntry, OrderSlot, SeenEntry};
 pub use exchange::{Have, ReadBundle, RecordFate, RecordRefusal, TakenBundle};
 pub use head::{LoadRow, NodeHead, NodeLoad, RouteWord};

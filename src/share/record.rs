@@ -9,7 +9,7 @@
 //! record of one is taken in another. Nothing here knows what a content means.
 use std::sync::Arc;
 
-use crate::base::limits::CLUSTER_RECORD_BYTES;
+use crate::base::limits::{CLUSTER_DECLARED, CLUSTER_RECORD_BYTES};
 
 use super::entry::EntryHash;
 use super::packing::{Garbled, Packer, Unpacker};
@@ -37,6 +37,8 @@ pub enum RecordStream {
     Rings(u16),
     /// Secrets for those who lack them.
     Secrets,
+    /// Records and objects that are declared, in parts.
+    Declared(u16),
 }
 
 /// The outside of a record.
@@ -62,6 +64,20 @@ pub struct Sealed {
 }
 
 impl RecordStream {
+    /// Octets of one of its records at the most.
+    fn room(self) -> usize {
+        match self {
+            Self::Declared(_) => CLUSTER_DECLARED.0,
+            Self::Vote
+            | Self::Names(_)
+            | Self::Log
+            | Self::Head
+            | Self::Load
+            | Self::Rings(_)
+            | Self::Secrets => CLUSTER_RECORD_BYTES,
+        }
+    }
+
     fn code(self) -> (u8, u16) {
         match self {
             Self::Vote => (1, 0),
@@ -71,6 +87,7 @@ impl RecordStream {
             Self::Load => (5, 0),
             Self::Rings(part) => (6, part),
             Self::Secrets => (7, 0),
+            Self::Declared(part) => (8, part),
         }
     }
 
@@ -90,6 +107,7 @@ impl RecordStream {
             (5, 0) => Ok(Self::Load),
             (6, part) => Ok(Self::Rings(part)),
             (7, 0) => Ok(Self::Secrets),
+            (8, part) if part < CLUSTER_DECLARED.2 => Ok(Self::Declared(part)),
             _ => Err(wrong),
         }
     }
@@ -116,7 +134,10 @@ impl Sealed {
         out.octets(content);
         let signature = seal.sign(&out.0);
         out.fixed(&signature);
-        assert!(out.0.len() <= CLUSTER_RECORD_BYTES, "contents have limits");
+        assert!(
+            out.0.len() <= envelope.stream.room(),
+            "contents have limits"
+        );
         Self {
             envelope,
             octets: out.0.into(),
@@ -129,9 +150,6 @@ impl Sealed {
     /// The place from which it is none.
     pub fn parse(octets: &[u8]) -> Result<Self, Garbled> {
         let mut from = Unpacker::new(octets);
-        if octets.len() > CLUSTER_RECORD_BYTES {
-            return Err(from.wrong("length"));
-        }
         if from.fixed()? != MAGIC {
             return Err(Garbled {
                 at: 0,
@@ -139,8 +157,11 @@ impl Sealed {
             });
         }
         let stream = RecordStream::unpack(&mut from)?;
+        if octets.len() > stream.room() {
+            return Err(from.wrong("length"));
+        }
         let [cluster, author, boot, seq] = [from.u64()?, from.u64()?, from.u64()?, from.u64()?];
-        from.octets(CLUSTER_RECORD_BYTES)?;
+        from.octets(stream.room())?;
         from.fixed::<SIGNATURE_BYTES>()?;
         from.end()?;
         let envelope = Envelope {

@@ -50,6 +50,9 @@ pub struct ClusterSummary {
     pub orders_differ: Vec<String>,
     /// Nodes that are heard and have another policy.
     pub config_differs: Vec<String>,
+    /// Changes of what is declared, made on other nodes, that this node does not take, and why; for a person.
+    #[serde(default)]
+    pub declared_refused: Vec<String>,
     /// Nodes whose clock differs from this one's by more than 30 seconds.
     pub skewed: Vec<String>,
     /// This node's anycast route: `announced`; `unsound`, which is announced though something is wrong; or `withdrawn`. Empty for a
@@ -199,6 +202,7 @@ impl Cluster {
             orders: short(&self.log.digest().0),
             orders_differ: named(&|node| head(node, |head| head.orders_same)),
             config_differs: named(&|node| head(node, |head| head.config_same)),
+            declared_refused: self.declared.refused.clone(),
             skewed: {
                 let off = |node: &&NodeView| node.skew_ms.is_some_and(|skew| skew > told);
                 let off = nodes.iter().filter(off);

@@ -208,6 +208,8 @@ pub enum Output {
     },
     /// Tell the other nodes of the cluster that this is served of a zone's keys.
     Told(Name, Box<ToldRing>),
+    /// Tell them that this was declared.
+    Declared(Box<declared::set::DeclaredPart>),
     /// Keep something over restarts.
     Remember(Ticket, Memory),
     /// Write in the audit log what a key changes; answered by [`Input::Recorded`].
@@ -401,12 +403,8 @@ impl ZoneEngine {
         let publish = self.is_stale.then(|| self.publish_at());
         let look = (!self.zones.is_empty()).then(|| self.looked.after(LOOK_EVERY));
         let again = self.signedness.wake_at().filter(|_| self.pending.is_none());
-        agenda
-            .into_iter()
-            .chain(publish)
-            .chain(look)
-            .chain(again)
-            .min()
+        let all = [agenda, publish, look, again];
+        all.into_iter().flatten().min()
     }
 
     /// What zones are answered from.

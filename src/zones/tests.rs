@@ -185,6 +185,7 @@ impl Bench {
                 Output::RetainSignatures(_)
                 | Output::Copy { .. }
                 | Output::Told(..)
+                | Output::Declared(_)
                 | Output::Offer(..)
                 | Output::Tell { .. }
                 | Output::Publish(_) => {}

@@ -11,13 +11,13 @@ use crate::membership::NodeAuthority;
 use crate::world::{CONFIG, Process, World, ZONE, dig, get_at, wait_for};
 
 const WAYPOST: &str = env!("CARGO_BIN_EXE_waypost");
-const NODES: [&str; 3] = ["fra1", "tor1", "sin1"];
+pub(crate) const NODES: [&str; 3] = ["fra1", "tor1", "sin1"];
 const CHALLENGE: &str = "_acme-challenge.api.example.org";
 const SECRET: &str = "q80dHRxN2XBQvzpqyLHQZJXEnkq0PxwWFcPeQ4uk7iU=";
 
 /// Three nodes, and the machines that all of them look at.
-struct Fleet {
-    world: World,
+pub(crate) struct Fleet {
+    pub(crate) world: World,
     nodes: [Option<Process>; 3],
     _machines: [Process; 3],
 }
@@ -28,7 +28,7 @@ impl Fleet {
     }
 
     /// Nodes whose configs have more.
-    fn with(more: &str) -> Self {
+    pub(crate) fn with(more: &str) -> Self {
         let world = World::new();
         let authority = NodeAuthority::new();
         for (number, node) in (0..).zip(NODES) {
@@ -62,7 +62,7 @@ impl Fleet {
         fleet
     }
 
-    fn begin(&mut self, number: usize) {
+    pub(crate) fn begin(&mut self, number: usize) {
         let node = NODES[number];
         let mut command = Command::new(WAYPOST);
         let config = self.world.path(&format!("{node}.toml"));
@@ -76,12 +76,12 @@ impl Fleet {
     }
 
     /// Kills a node with SIGKILL.
-    fn kill(&mut self, number: usize) {
+    pub(crate) fn kill(&mut self, number: usize) {
         self.nodes[number].take().unwrap().kill();
     }
 
     /// What an operator is told on a node, and the exit code.
-    fn say(&self, number: usize, arguments: &[&str]) -> (String, Option<i32>) {
+    pub(crate) fn say(&self, number: usize, arguments: &[&str]) -> (String, Option<i32>) {
         let mut command = Command::new(WAYPOST);
         let config = self.world.path(&format!("{}.toml", NODES[number]));
         command.args(arguments).arg("--config").arg(config);
@@ -91,7 +91,7 @@ impl Fleet {
         (String::from_utf8(text).unwrap(), output.status.code())
     }
 
-    fn well(&self, number: usize, arguments: &[&str]) -> String {
+    pub(crate) fn well(&self, number: usize, arguments: &[&str]) -> String {
         let (text, code) = self.say(number, arguments);
         assert_eq!(code, Some(0), "{arguments:?}: {text}");
         text
@@ -125,7 +125,7 @@ fn private(path: &std::path::Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-fn control(number: usize) -> SocketAddr {
+pub(crate) fn control(number: usize) -> SocketAddr {
     let port = 8060 + u16::try_from(number).unwrap();
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
@@ -134,7 +134,7 @@ fn address(number: usize) -> String {
     format!("127.0.0.{}", 30 + number)
 }
 
-fn answer(number: usize, option: &str, name: &str, kind: &str) -> Vec<String> {
+pub(crate) fn answer(number: usize, option: &str, name: &str, kind: &str) -> Vec<String> {
     let server = format!("@{}", address(number));
     let text = dig(&[&server, "+short", option, name, kind]);
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();

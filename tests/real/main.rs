@@ -18,6 +18,7 @@ mod approval;
 mod book;
 mod bursts;
 mod cluster;
+mod cluster_declared;
 mod cluster_keys;
 mod cluster_orders;
 mod comfort;

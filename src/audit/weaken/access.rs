@@ -267,6 +267,8 @@ fn declared([before, after]: [&Zoning; 2], found: &mut Findings) {
         ttl: _,
         // What nobody may declare, as it is decided here.
         fixed: _,
+        // Which node this is lets nobody do anything.
+        node: _,
     } = &before.dynamic;
     for rule in &after.dynamic.records {
         let RecordRule {

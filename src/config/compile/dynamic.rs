@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::names::Names;
-use crate::base::Span;
+use crate::base::{NodeMark, Span};
 use crate::config::diagnostic::{Diagnostics, Gap};
 use crate::config::reader::At;
 use crate::config::spec::{ObjectRuleSpec, RecordRuleSpec, Spec, ZoneSpec};
@@ -43,7 +43,19 @@ pub(super) fn resolve(spec: &Spec, found: &mut Diagnostics) -> Dynamic {
         max_records: own.max_records.unwrap_or(Dynamic::MAX_RECORDS),
         ttl,
         fixed: fixed(spec),
+        node: node(spec),
     }
+}
+
+/// This node in its cluster.
+fn node(spec: &Spec) -> Option<NodeMark> {
+    let cluster = spec.cluster.as_ref()?;
+    let name = cluster.node.as_ref().map(|own| own.value.clone());
+    let name = name.or_else(|| spec.server.identity.clone())?;
+    let is_it = |own: &&At<String>| own.value == name;
+    let mut nodes = cluster.nodes.iter();
+    let own = nodes.find(|node| node.name.as_ref().filter(is_it).is_some())?;
+    Some(NodeMark::of(&own.key.as_ref()?.value))
 }
 
 /// RRsets that the config itself decides: what services answer at their hostnames, and addresses of aliases.

@@ -2,7 +2,8 @@
 use serde_json::{Map, Value};
 
 use super::{DeclaredObject, DeclaredObjects, ObjectPart, ObjectPath, ObjectTable};
-use crate::base::limits::{DECLARED_OBJECT_BYTES, DECLARED_OBJECTS};
+use crate::base::limits::{DECLARED_OBJECT_BYTES, DECLARED_OBJECTS, DECLARED_SHARED_BYTES};
+use crate::base::{NodeMark, next_revision};
 use crate::config::fits;
 use crate::dns::Name;
 use crate::plan::{AccessRole, Declarer, ExpectedState, ObjectRule};
@@ -85,23 +86,13 @@ impl DeclaredObjects {
     pub fn judge(
         &self,
         order: &ObjectOrder,
-        rules: &[ObjectRule],
+        (rules, node): (&[ObjectRule], Option<NodeMark>),
     ) -> Result<JudgedObjects, ObjectRefusal> {
         self.check(&order.expects)?;
-        let mut judged = JudgedObjects {
-            part: ObjectPart {
-                revision: self.revision + 1,
-                objects: Vec::new(),
-            },
-            undo: ObjectPart {
-                revision: self.revision + 2,
-                objects: Vec::new(),
-            },
-            next: self.clone(),
-        };
+        let mut judged = self.unchanged(next_revision(self.revision, order.at * 1000, node));
         for (path, change) in &order.changes {
-            let before = judged.next.objects.get(path).cloned();
-            let table = before.as_ref().map(|own| &own.table);
+            let before = judged.next.objects.get(path);
+            let table = before.map(|own| &own.table);
             let after = match change {
                 ObjectChange::Put(table) => Some(table.clone()),
                 ObjectChange::Merge(patch) => {
@@ -116,21 +107,71 @@ impl DeclaredObjects {
             if table == after.as_ref() {
                 continue;
             }
-            permit(order, rules, path, after.as_ref())?;
-            let after = after.map(|table| DeclaredObject {
-                table,
+            permit(Some(&order.by), rules, path, after.as_ref())?;
+            let is_gone = after.is_none();
+            let after = DeclaredObject {
+                table: after.unwrap_or_default(),
                 revision: judged.part.revision,
                 author: order.author.clone(),
                 reason: order.reason.clone(),
                 at: order.at,
-            });
-            judged.part.objects.push((path.clone(), after.clone()));
-            judged.undo.objects.push((path.clone(), before));
-            judged.next.take(ObjectPart {
-                revision: judged.part.revision,
-                objects: vec![(path.clone(), after)],
-            });
+                is_gone,
+            };
+            judged.change(path, Some(after).filter(|_| !is_gone || node.is_some()));
         }
+        let judged = self.within_bounds(judged)?;
+        let octets = serde_json::to_string(&judged.part).map_or(0, |text| text.len());
+        if node.is_some() && octets > DECLARED_SHARED_BYTES {
+            let why = format!(
+                "the batch takes {octets} octets, and one that all nodes of a cluster share at most {DECLARED_SHARED_BYTES}: \
+                 send it in several, each for some of the objects"
+            );
+            return Err(ObjectRefusal::Unfit(why, Vec::new()));
+        }
+        Ok(judged)
+    }
+
+    /// Judges what another node has changed: who may was asked there, and here whether anybody may. It is what holds over what is known here.
+    ///
+    /// # Errors
+    /// Why it may not be.
+    pub fn agree(
+        &self,
+        told: &ObjectPart,
+        (rules, node): (&[ObjectRule], Option<NodeMark>),
+    ) -> Result<JudgedObjects, ObjectRefusal> {
+        // Of all objects no revision stands for two states.
+        let is_later = told.revision > self.revision;
+        let next = next_revision(self.revision, 0, node);
+        let mut judged = self.unchanged(if is_later { told.revision } else { next });
+        for (path, object) in &told.objects {
+            let Some(object) = object.as_ref().filter(|own| self.yields(path, own)) else {
+                continue;
+            };
+            permit(
+                None,
+                rules,
+                path,
+                Some(&object.table).filter(|_| !object.is_gone),
+            )?;
+            judged.change(path, Some(object.clone()));
+        }
+        self.within_bounds(judged)
+    }
+
+    fn unchanged(&self, revision: u64) -> JudgedObjects {
+        let part = |revision| ObjectPart {
+            revision,
+            objects: Vec::new(),
+        };
+        JudgedObjects {
+            part: part(revision),
+            undo: part(revision + 1),
+            next: self.clone(),
+        }
+    }
+
+    fn within_bounds(&self, mut judged: JudgedObjects) -> Result<JudgedObjects, ObjectRefusal> {
         judged.undo.objects.reverse();
         let count = judged.next.len();
         if count > DECLARED_OBJECTS && count > self.len() {
@@ -152,20 +193,37 @@ impl DeclaredObjects {
     }
 }
 
-/// Refuses what the rules and the bounds do not allow.
+impl JudgedObjects {
+    fn change(&mut self, path: &ObjectPath, after: Option<DeclaredObject>) {
+        let before = self
+            .next
+            .objects
+            .get(path)
+            .or_else(|| self.next.graves.get(path));
+        self.undo.objects.push((path.clone(), before.cloned()));
+        self.part.objects.push((path.clone(), after.clone()));
+        self.next.take(ObjectPart {
+            revision: self.part.revision,
+            objects: vec![(path.clone(), after)],
+        });
+    }
+}
+
+/// Refuses what the rules and the bounds do not allow; without anybody, to all whom there are rules for.
 fn permit(
-    order: &ObjectOrder,
+    by: Option<&[Declarer]>,
     rules: &[ObjectRule],
     path: &ObjectPath,
     table: Option<&Map<String, Value>>,
 ) -> Result<(), ObjectRefusal> {
     // What no rule is for any more can be removed nevertheless, by an admin.
-    let may_clean = table.is_none() && order.by.contains(&Declarer::Role(AccessRole::Admin));
+    let is_admin = |by: &[Declarer]| by.contains(&Declarer::Role(AccessRole::Admin));
+    let may_clean = table.is_none() && by.is_none_or(is_admin);
     let hostnames = table.map(hostnames).unwrap_or_default();
     if !may_clean
         && !rules
             .iter()
-            .any(|rule| grants(rule, (order, path), &hostnames))
+            .any(|rule| grants(rule, (by, path), &hostnames))
     {
         let hosts = hostnames.join(", ");
         let with = if hosts.is_empty() {
@@ -195,7 +253,7 @@ fn permit(
 
 fn grants(
     rule: &ObjectRule,
-    (order, path): (&ObjectOrder, &ObjectPath),
+    (by, path): (Option<&[Declarer]>, &ObjectPath),
     hostnames: &[String],
 ) -> bool {
     let is_named = |name: &String| {
@@ -203,7 +261,7 @@ fn grants(
         own.is_ok_and(|own| rule.hostnames.iter().any(|pattern| pattern.covers(&own)))
     };
     rule.kinds.contains(&path.kind())
-        && rule.by.iter().any(|own| order.by.contains(own))
+        && by.is_none_or(|by| rule.by.iter().any(|own| by.contains(own)))
         && (rule.names.is_empty() || rule.names.iter().any(|own| fits(own, &path.name)))
         && (rule.hostnames.is_empty() || hostnames.iter().all(is_named))
 }

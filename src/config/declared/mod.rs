@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::base::limits::DECLARED_GRAVES;
 use crate::text::{Finding, Severity};
 
 mod in_force;
@@ -32,6 +33,8 @@ pub struct DeclaredObjects {
     /// One more with each change; 0 before the first.
     pub revision: u64,
     objects: BTreeMap<ObjectPath, DeclaredObject>,
+    /// Those that are declared no more, in a cluster: so that nothing older brings them back.
+    graves: BTreeMap<ObjectPath, DeclaredObject>,
 }
 
 /// One declared object.
@@ -48,6 +51,9 @@ pub struct DeclaredObject {
     pub reason: String,
     /// The time, seconds since 1970.
     pub at: u64,
+    /// Tells that it is declared no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_gone: bool,
 }
 
 /// A change of declared objects.
@@ -55,7 +61,7 @@ pub struct DeclaredObject {
 pub struct ObjectPart {
     /// The revision after it.
     pub revision: u64,
-    /// Objects that are declared from then on, or no longer.
+    /// Objects that are declared from then on, or no longer; those of which that is remembered with it.
     pub objects: Vec<(ObjectPath, Option<DeclaredObject>)>,
 }
 
@@ -69,7 +75,29 @@ pub struct DeclaredText {
     pub(super) path: ObjectPath,
 }
 
+impl DeclaredObject {
+    /// Tells that it holds where both are known.
+    #[must_use]
+    pub fn outranks(&self, other: &Self) -> bool {
+        let rank = |own: &Self| (own.revision, own.is_gone);
+        let text = |own: &Self| serde_json::to_string(&own.table).unwrap_or_default();
+        rank(self) > rank(other) || rank(self) == rank(other) && text(self) > text(other)
+    }
+}
+
 impl DeclaredObjects {
+    /// All of them, and those that are remembered to be declared no more.
+    pub fn all(&self) -> impl Iterator<Item = (&ObjectPath, &DeclaredObject)> {
+        self.objects.iter().chain(&self.graves)
+    }
+
+    /// Tells that another node's version of an object holds over what is known here.
+    #[must_use]
+    pub fn yields(&self, path: &ObjectPath, to: &DeclaredObject) -> bool {
+        let own = self.get(path).or_else(|| self.graves.get(path));
+        own.is_none_or(|own| to.outranks(own))
+    }
+
     /// All of them, by table and name.
     pub fn iter(&self) -> impl Iterator<Item = (&ObjectPath, &DeclaredObject)> {
         self.objects.iter()
@@ -97,17 +125,27 @@ impl DeclaredObjects {
     pub fn take(&mut self, part: ObjectPart) {
         self.revision = self.revision.max(part.revision);
         for (path, object) in part.objects {
-            match object {
-                Some(object) => drop(self.objects.insert(path, object)),
-                None => drop(self.objects.remove(&path)),
+            self.objects.remove(&path);
+            self.graves.remove(&path);
+            if let Some(object) = object {
+                let into = match object.is_gone {
+                    true => &mut self.graves,
+                    false => &mut self.objects,
+                };
+                into.insert(path, object);
             }
+        }
+        while self.graves.len() > DECLARED_GRAVES {
+            let oldest = self.graves.iter().min_by_key(|(_, own)| own.revision);
+            let oldest = oldest.map(|(path, _)| path.clone());
+            oldest.map(|path| self.graves.remove(&path));
         }
     }
 
     /// Parts that make all of them of nothing, each of so many objects at the most.
     #[must_use]
     pub fn parts(&self, most: usize) -> Vec<ObjectPart> {
-        let all: Vec<_> = self.objects.iter().collect();
+        let all: Vec<_> = self.all().collect();
         let parts = all.chunks(most).map(|own| ObjectPart {
             revision: self.revision,
             objects: own

@@ -3,7 +3,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{DeclaredObjects, ObjectChange, ObjectOrder, ObjectPath, ObjectPurpose, ObjectRefusal};
+use super::{
+    DeclaredObject, DeclaredObjects, ObjectChange, ObjectOrder, ObjectPart, ObjectPath,
+    ObjectPurpose, ObjectRefusal,
+};
+use crate::base::{NodeMark, next_revision};
 use crate::config::{self, Surroundings};
 use crate::plan::{AccessRole, Declarer, ExpectedState, NamePattern, ObjectKind, ObjectRule};
 
@@ -76,7 +80,7 @@ fn shop() -> DeclaredObjects {
         ("services/shop", ObjectChange::Put(table(shop))),
         ("regions/eu/endpoints/eu-9", ObjectChange::Put(table(more))),
     ]);
-    let judged = DeclaredObjects::default().judge(&order, &[rule()]);
+    let judged = DeclaredObjects::default().judge(&order, (&[rule()], None));
     judged.unwrap().next
 }
 
@@ -98,7 +102,10 @@ fn read(declared: &DeclaredObjects) -> Vec<String> {
 #[test]
 fn a_rule_grants_kinds_names_and_hostnames_and_no_more() {
     let none = DeclaredObjects::default();
-    let judge = |order: &ObjectOrder| none.judge(order, &[rule()]).map(|own| own.next.len());
+    let judge = |order: &ObjectOrder| {
+        none.judge(order, (&[rule()], None))
+            .map(|own| own.next.len())
+    };
     let well = put("services/shop-1", json!({ "hostnames": ["a.shop.z.test"] }));
     assert_eq!(judge(&well), Ok(1));
     for (word, value) in [
@@ -145,7 +152,7 @@ fn a_change_is_bound_to_what_was_read_and_undone_by_its_own_part() {
         expects: (Some(path.clone()), state),
         ..order(vec![(word, patch.clone())])
     };
-    let judge = |own: &ObjectOrder| before.judge(own, &[rule()]);
+    let judge = |own: &ObjectOrder| before.judge(own, (&[rule()], None));
     let judged = judge(&change(ExpectedState::Revision(vec![1]))).unwrap();
     let own = judged.next.get(&path).unwrap();
     assert_eq!((own.revision, judged.next.revision), (2, 2));
@@ -164,7 +171,14 @@ fn a_change_is_bound_to_what_was_read_and_undone_by_its_own_part() {
     // The same again is no change, and asks nobody's leave.
     let same = before.get(&path).unwrap().table.clone();
     let same = order(vec![(word, ObjectChange::Put(same))]);
-    assert!(before.judge(&same, &[]).unwrap().part.objects.is_empty());
+    assert!(
+        before
+            .judge(&same, (&[], None))
+            .unwrap()
+            .part
+            .objects
+            .is_empty()
+    );
 }
 
 #[test]
@@ -182,7 +196,7 @@ fn what_is_declared_is_compiled_as_a_file_would_be() {
             hostnames: Vec::new(),
             ..rule()
         };
-        let judged = shop().judge(&put(word, value), &[any]);
+        let judged = shop().judge(&put(word, value), (&[any], None));
         read(&judged.unwrap().next)
     };
     for (word, value, told) in [
@@ -225,7 +239,7 @@ fn what_does_not_go_with_the_files_is_left_out_and_no_more() {
         hostnames: Vec::new(),
         ..rule()
     };
-    let both = shop().judge(&both, &[any]).unwrap().next;
+    let both = shop().judge(&both, (&[any], None)).unwrap().next;
     let texts = both.texts();
     let around = Surroundings {
         declared: &texts,
@@ -248,4 +262,63 @@ fn every_text_is_toml_of_the_same_values() {
     let text = super::write::text(&path, value.as_object().unwrap());
     let read: Value = toml::from_str(&text).unwrap();
     assert_eq!(read["services"]["a.b"], value, "{text}");
+}
+
+#[test]
+fn what_other_nodes_declare_comes_to_the_same_in_every_order_and_who_may_is_not_asked() {
+    let nodes = [1, 2].map(|octet| NodeMark::of(&[octet; 32]));
+    let rules = [ObjectRule {
+        by: vec![Declarer::Token("elsewhere".to_owned())],
+        ..rule()
+    }];
+    let object = |port: u16, revision, is_gone| DeclaredObject {
+        table: table(json!({ "type": "tcp", "port": port })),
+        revision,
+        is_gone,
+        ..DeclaredObject::default()
+    };
+    let path = ObjectPath::read("monitors/shop").unwrap();
+    let first = next_revision(0, 1_800_000_000_000, Some(nodes[0]));
+    let second = next_revision(first, 0, Some(nodes[1]));
+    let third = next_revision(second, 0, Some(nodes[0]));
+    let part = |object: &DeclaredObject| ObjectPart {
+        revision: object.revision,
+        objects: vec![(path.clone(), Some(object.clone()))],
+    };
+    let all = [
+        object(1, first, false),
+        object(2, second, false),
+        object(0, third, true),
+    ];
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
+        let mut own = DeclaredObjects::default();
+        for place in order {
+            own = own
+                .agree(&part(&all[place]), (&rules, Some(nodes[1])))
+                .unwrap()
+                .next;
+        }
+        assert_eq!((own.len(), own.all().count()), (0, 1), "{order:?}");
+        assert!(!own.yields(&path, &all[1]));
+        let mut anew = DeclaredObjects::default();
+        own.parts(1).into_iter().for_each(|part| anew.take(part));
+        assert_eq!(anew, own, "a grave is kept");
+    }
+    let other = ObjectPath::read("services/other").unwrap();
+    let stranger = ObjectPart {
+        objects: vec![(other, Some(all[0].clone()))],
+        ..part(&all[0])
+    };
+    let refused = DeclaredObjects::default().agree(&stranger, (&[], None));
+    assert!(
+        matches!(refused, Err(ObjectRefusal::Forbidden(_))),
+        "{refused:?}"
+    );
 }

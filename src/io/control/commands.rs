@@ -14,7 +14,7 @@ use super::live::hub::Live;
 use super::maps::Maps;
 use super::orders::Ordered;
 use crate::base::Span;
-use crate::config::declared::{DeclaredObjects, ObjectOrder, ObjectRefusal};
+use crate::config::declared::{DeclaredObjects, ObjectOrder, ObjectPart, ObjectRefusal};
 use crate::engine::status::{DnstapStatus, ObservationStatus};
 use crate::engine::{Figures, Forecast, OrderBook, OrderRequest, Status};
 use crate::health::Report;
@@ -96,6 +96,13 @@ pub enum Command {
     Declare {
         /// The batch.
         order: Box<ObjectOrder>,
+        /// The result, or why there is none.
+        reply: oneshot::Sender<Result<ObjectsDone, ObjectRefusal>>,
+    },
+    /// Take what another node of the cluster has changed of them.
+    Agree {
+        /// The change.
+        part: Box<ObjectPart>,
         /// The result, or why there is none.
         reply: oneshot::Sender<Result<ObjectsDone, ObjectRefusal>>,
     },

@@ -7,7 +7,7 @@ use crate::share::{ClusterSummary, ClusterView, Footing};
 /// A gauge with its help, and its value in a summary.
 type CountedSeries = (&'static str, &'static str, fn(&ClusterSummary) -> usize);
 
-const COUNTS: [CountedSeries; 8] = [
+const COUNTS: [CountedSeries; 9] = [
     (
         "waypost_cluster_vantages",
         "Vantages of the cluster.",
@@ -37,6 +37,11 @@ const COUNTS: [CountedSeries; 8] = [
         "waypost_cluster_config_differs",
         "Nodes that are heard and have another policy.",
         |own| own.config_differs.len(),
+    ),
+    (
+        "waypost_cluster_declared_refused",
+        "Changes of what is declared, made on other nodes, that this node does not take.",
+        |own| own.declared_refused.len(),
     ),
     (
         "waypost_cluster_twin",

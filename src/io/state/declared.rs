@@ -36,7 +36,7 @@ struct PartLine {
     sets: Vec<SetLine>,
 }
 
-/// An RRset, as it is written; one that is gone has no values.
+/// An RRset, as it is written; one that is gone has no values, and a revision if that is remembered.
 #[derive(Clone, Serialize, Deserialize)]
 struct SetLine {
     name: String,
@@ -195,7 +195,7 @@ impl TryFrom<PartLine> for DeclaredPart {
                 by: Arc::clone(&last),
                 revision: set.revision,
             };
-            let is_there = !declared.records.is_empty();
+            let is_there = !declared.is_grave() || declared.revision > 0;
             Ok((name(&set.name)?, kind, is_there.then_some(declared)))
         });
         Ok(Self {

@@ -161,11 +161,8 @@ impl<'t> Scanner<'t> {
         let mut path = self.header.iter().chain(keys);
         let is_plain = path.clone().next_back().is_none_or(|key| is_plain(key));
         let known = &mut self.known;
-        let mut looks = |name: &&'t str| {
-            *known
-                .entry(*name)
-                .or_insert_with_key(|name| is_called_secret(name))
-        };
+        let mut looks =
+            |name: &&'t str| *known.entry(*name).or_insert_with(|| is_called_secret(name));
         !is_plain && path.any(|name| looks(name))
     }
 

@@ -2,8 +2,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::Span;
 use crate::base::limits::DECLARED_WAITING;
+use crate::base::{Span, next_revision};
 use crate::dns::Name;
 use crate::dns::transfer::serial;
 use crate::dns::zone::Presence;
@@ -37,6 +37,7 @@ impl ZoneEngine {
                 self.reply(ticket, Reply::Declared(page));
             }
             DeclaredAsk::Change(order) => self.enqueue(AskedDeclaration::Order(ticket, order)),
+            DeclaredAsk::Agree(part) => self.enqueue(AskedDeclaration::Agreed(ticket, part)),
         }
     }
 
@@ -46,7 +47,7 @@ impl ZoneEngine {
         }
         let why = "too much is waiting: try again".to_owned();
         match asked {
-            AskedDeclaration::Order(ticket, _) => {
+            AskedDeclaration::Order(ticket, _) | AskedDeclaration::Agreed(ticket, _) => {
                 self.refuse_declared(ticket, DeclaredRefusal::Failed(why))
             }
             AskedDeclaration::Update(update) => {
@@ -55,7 +56,7 @@ impl ZoneEngine {
         }
     }
 
-    fn refuse_declared(&mut self, ticket: Ticket, refusal: DeclaredRefusal) {
+    pub(super) fn refuse_declared(&mut self, ticket: Ticket, refusal: DeclaredRefusal) {
         self.reply(ticket, Reply::Declared(Err(refusal)));
     }
 
@@ -65,6 +66,7 @@ impl ZoneEngine {
             match self.declared.queue.pop_front() {
                 None => return,
                 Some(AskedDeclaration::Order(ticket, order)) => self.begin_order(ticket, &order),
+                Some(AskedDeclaration::Agreed(ticket, part)) => self.begin_agreed(ticket, &part),
                 Some(AskedDeclaration::Update(update)) => self.begin_update(update),
             }
         }
@@ -114,11 +116,14 @@ impl ZoneEngine {
             return Err(DeclaredRefusal::Owned(why));
         }
         let nothing = DeclaredZone::default();
+        let (dynamic, declared) = (&self.zoning.dynamic, self.declared.kept.zone(apex));
+        let declared = declared.unwrap_or(&nothing);
         let ground = DeclaredGround {
-            dynamic: &self.zoning.dynamic,
+            dynamic,
             apex,
             base: &zone.base,
-            declared: self.declared.kept.zone(apex).unwrap_or(&nothing),
+            declared,
+            next: next_revision(declared.revision, self.wall_ms, dynamic.node),
             aside: &zone.aside,
             records: self.declared.kept.records(),
         };
@@ -135,7 +140,11 @@ impl ZoneEngine {
         let apex = judged.part.zone.clone();
         let [added, changed, removed] = judged.counts;
         let is_nothing = judged.part.sets.is_empty();
-        let revision = judged.part.revision - u64::from(is_nothing);
+        let before = self.declared.kept.zone(&apex);
+        let revision = match is_nothing {
+            true => before.map_or(0, |zone| zone.revision),
+            false => judged.part.revision,
+        };
         let change = DeclaredCourse {
             done: DeclaredDone {
                 zone: apex.to_string(),
@@ -409,6 +418,10 @@ impl ZoneEngine {
     }
 
     fn say_declared(&mut self, change: DeclaredCourse) {
+        if !change.done.dry_run && !change.part.sets.is_empty() {
+            let part = Box::new(change.part.clone());
+            self.outputs.push_back(Output::Declared(part));
+        }
         match change.then {
             CourseEnd::Order(ticket) => {
                 if !change.part.sets.is_empty() {
@@ -439,7 +452,7 @@ impl ZoneEngine {
             CourseStage::Laying { is_kept: true } => {
                 let before = self.declared.kept.zone(&change.apex);
                 let sets = change.part.sets.iter().map(|(name, kind, _)| {
-                    let set = before.and_then(|zone| zone.get(name, *kind));
+                    let set = before.and_then(|zone| zone.known(name, *kind));
                     (name.clone(), *kind, set.cloned())
                 });
                 Some(DeclaredPart {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::limits::{DECLARED_SET_BYTES, DECLARED_SET_RECORDS};
+use crate::base::limits::{DECLARED_SET_BYTES, DECLARED_SET_RECORDS, DECLARED_SHARED_BYTES};
 use crate::dns::zone::{Edit, Zone};
 use crate::dns::{Name, text};
 use crate::plan::{AccessRole, Declarer, Dynamic};
@@ -37,6 +37,8 @@ pub(super) struct DeclaredGround<'g> {
     pub(super) aside: &'g BTreeMap<(Name, u16), String>,
     /// Records that are declared in all.
     pub(super) records: usize,
+    /// The revision of what is changed now.
+    pub(super) next: u64,
 }
 
 /// The outcome of a batch.
@@ -127,20 +129,8 @@ impl DeclaredGround<'_> {
         by: &[Declarer],
         declaration: Declaration,
     ) -> Result<JudgedBatch, DeclaredRefusal> {
-        let revision = self.declared.revision + 1;
-        let by_whom = Arc::new(declaration);
-        let mut judged = JudgedBatch {
-            edits: Vec::new(),
-            part: DeclaredPart {
-                zone: self.apex.clone(),
-                revision,
-                serial: None,
-                sets: Vec::new(),
-            },
-            counts: [0; 3],
-            lines: Vec::new(),
-        };
-        let mut records = self.records;
+        let (revision, by_whom) = (self.next, Arc::new(declaration));
+        let mut judged = JudgedBatch::of(self.apex, revision);
         for ((name, kind), set) in wanted {
             let before = self.declared.get(&name, kind);
             let is_same = match (before, &set) {
@@ -151,22 +141,53 @@ impl DeclaredGround<'_> {
             if is_same {
                 continue;
             }
-            self.permit(by, &name, kind, set.as_ref())?;
-            let is_aside = self.aside.contains_key(&(name.clone(), kind));
-            let set = set.map(|(ttl, records)| DeclaredSet {
+            let shown = set.as_ref().map(|(ttl, records)| (*ttl, &**records));
+            self.permit(Some(by), &name, kind, shown)?;
+            let grave = || self.dynamic.node.map(|_| (0, Vec::new()));
+            let set = set.or_else(grave).map(|(ttl, records)| DeclaredSet {
                 ttl,
                 records,
                 by: Arc::clone(&by_whom),
                 revision,
             });
-            let lengths = [before, set.as_ref()].map(|set| set.map_or(0, |set| set.records.len()));
-            records = records + lengths[1] - lengths[0];
-            judged.note((&name, kind), before, set.as_ref());
-            // The file's own data is not to be touched.
-            if !is_aside {
-                judged.edits.push(edit(&name, kind, set.as_ref()));
-            }
-            judged.part.sets.push((name, kind, set));
+            self.change(&mut judged, name, kind, set);
+        }
+        self.check_room(&judged)?;
+        if self.dynamic.node.is_some() && judged.part.octets() > DECLARED_SHARED_BYTES {
+            let why = format!(
+                "the batch takes {} octets, and one that all nodes of a cluster share at most {DECLARED_SHARED_BYTES}: \
+                 send it in several, each for some of the names",
+                judged.part.octets()
+            );
+            return Err(DeclaredRefusal::Unfit(why));
+        }
+        Ok(judged)
+    }
+
+    /// Adds the change of an RRset to a batch.
+    pub(super) fn change(
+        &self,
+        judged: &mut JudgedBatch,
+        name: Name,
+        kind: u16,
+        set: Option<DeclaredSet>,
+    ) {
+        let before = self.declared.get(&name, kind);
+        judged.note((&name, kind), before, set.as_ref());
+        // The file's own data is not to be touched.
+        if !self.aside.contains_key(&(name.clone(), kind)) {
+            judged.edits.push(edit(&name, kind, set.as_ref()));
+        }
+        judged.part.sets.push((name, kind, set));
+    }
+
+    /// Refuses what makes more of what there is too many of.
+    pub(super) fn check_room(&self, judged: &JudgedBatch) -> Result<(), DeclaredRefusal> {
+        let count = |set: Option<&DeclaredSet>| set.map_or(0, |set| set.records.len());
+        let mut records = self.records;
+        for (name, kind, set) in &judged.part.sets {
+            let before = self.declared.get(name, *kind);
+            records = records + count(set.as_ref()) - count(before);
         }
         let most = self.dynamic.max_records;
         if records > most && records > self.records {
@@ -175,16 +196,16 @@ impl DeclaredGround<'_> {
             );
             return Err(DeclaredRefusal::Full(why));
         }
-        Ok(judged)
+        Ok(())
     }
 
-    /// Refuses what the rules, the file or the bounds do not allow.
-    fn permit(
+    /// Refuses what the rules, the file or the bounds do not allow; without anybody, to all whom there are rules for.
+    pub(super) fn permit(
         &self,
-        by: &[Declarer],
+        by: Option<&[Declarer]>,
         name: &Name,
         kind: u16,
-        set: Option<&(u32, Vec<Vec<u8>>)>,
+        set: Option<(u32, &[Vec<u8>])>,
     ) -> Result<(), DeclaredRefusal> {
         let shown = || format!("{name} {}", text::type_name(kind));
         if !name.is_within(self.apex) {
@@ -192,8 +213,13 @@ impl DeclaredGround<'_> {
             return Err(DeclaredRefusal::Unfit(why));
         }
         // What no rule is for any more can be removed nevertheless, by an admin.
-        let may_clean = set.is_none() && by.contains(&Declarer::Role(AccessRole::Admin));
-        if !may_clean && !self.dynamic.allows(by, self.apex, (name, kind)) {
+        let is_admin = |by: &[Declarer]| by.contains(&Declarer::Role(AccessRole::Admin));
+        let may_clean = set.is_none() && by.is_none_or(is_admin);
+        let is_allowed = match by {
+            Some(by) => self.dynamic.allows(by, self.apex, (name, kind)),
+            None => self.dynamic.covers(self.apex, (name, kind)),
+        };
+        if !may_clean && !is_allowed {
             let why = format!(
                 "{}: no rule of `[[dynamic.records]]` lets you declare it",
                 shown()
@@ -216,7 +242,7 @@ impl DeclaredGround<'_> {
         }
         let [least, most] = self.dynamic.ttl.map(|bound| bound.as_secs());
         let octets: usize = records.iter().map(Vec::len).sum();
-        let fault = if !(least..=most).contains(ttl) {
+        let fault = if !(least..=most).contains(&ttl) {
             format!("TTL {ttl} is not within {least} to {most} seconds (`[dynamic] ttl`)")
         } else if records.is_empty() {
             "an RRset has one record at least".to_owned()
@@ -234,17 +260,36 @@ impl DeclaredGround<'_> {
 }
 
 impl JudgedBatch {
+    /// One that changes nothing yet.
+    pub(super) fn of(zone: &Name, revision: u64) -> Self {
+        Self {
+            edits: Vec::new(),
+            part: DeclaredPart {
+                zone: zone.clone(),
+                revision,
+                serial: None,
+                sets: Vec::new(),
+            },
+            counts: [0; 3],
+            lines: Vec::new(),
+        }
+    }
+
     fn note(
         &mut self,
         (name, kind): (&Name, u16),
         before: Option<&DeclaredSet>,
         after: Option<&DeclaredSet>,
     ) {
+        let after = after.filter(|set| !set.is_grave());
         let which = match (before, after) {
             (None, _) => 0,
             (Some(_), Some(_)) => 1,
             (Some(_), None) => 2,
         };
+        if before.is_none() && after.is_none() {
+            return;
+        }
         self.counts[which] += 1;
         if self.lines.len() >= TOLD {
             return;

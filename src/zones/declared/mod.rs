@@ -17,6 +17,7 @@
 //! |---|---|
 //! | [`set`] | what is declared, and how it changes |
 //! | [`order`] | what may be asked, and what is said of it |
+//! | `agreed` | what becomes of a change that another node has made |
 //! | `course` | which step of a batch comes next |
 //! | `judge` | who may declare what, whose it is, and the bounds |
 //! | `lay` | where a zone has a place for it |
@@ -31,6 +32,7 @@ use crate::plan::Dynamic;
 
 use super::ticket::Ticket;
 
+mod agreed;
 mod asked;
 mod course;
 mod judge;
@@ -57,6 +59,7 @@ pub(super) struct DeclaredStore {
 #[derive(Debug)]
 enum AskedDeclaration {
     Order(Ticket, Box<DeclaredOrder>),
+    Agreed(Ticket, Box<DeclaredPart>),
     Update(Box<AskedUpdate>),
 }
 

@@ -11,7 +11,7 @@ use crate::base::Utc;
 use crate::dns::{Name, text};
 use crate::plan::{Declarer, ExpectedState};
 
-use super::set::{DeclaredSet, DeclaredZone};
+use super::set::{DeclaredPart, DeclaredSet, DeclaredZone};
 
 /// A question about declared records, or a batch of changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub enum DeclaredAsk {
     Read(DeclaredQuery),
     /// Change it.
     Change(Box<DeclaredOrder>),
+    /// Take what another node has changed.
+    Agree(Box<DeclaredPart>),
 }
 
 /// Which of the declared records of a zone are asked for.

@@ -4,11 +4,16 @@
 //! gives the part that undoes it. Each part raises the **revision** of its zone by one, so that whoever changes what they have read can say what
 //! that was. What is declared of a zone that is not configured any more stays until somebody removes it.
 //!
+//! In a cluster an RRset that is declared no more leaves a **grave**: one without records, with the revision of its end, so that nothing older
+//! brings it back. Of two versions of an RRset, graves among them, the one that [outranks](DeclaredSet::outranks) the other holds, on all nodes.
+//!
 //! Whether an RRset may be declared, and whether its zone has a place for it, is not known here.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::base::limits::DECLARED_GRAVES;
 use crate::dns::Name;
+use crate::dns::rr::rtype;
 use crate::dns::zone::Edit;
 
 /// RRsets by name and type.
@@ -30,7 +35,7 @@ pub struct Declaration {
 pub struct DeclaredSet {
     /// Seconds.
     pub ttl: u32,
-    /// RDATA, names uncompressed; sorted, each once.
+    /// RDATA, names uncompressed; sorted, each once. None: it is a grave.
     pub records: Vec<Vec<u8>>,
     /// The identity that declared it.
     pub by: Arc<Declaration>,
@@ -47,6 +52,7 @@ pub struct DeclaredZone {
     pub serial: Option<u32>,
     sets: DeclaredSets,
     rrsets: usize,
+    graves: BTreeMap<(Name, u16), DeclaredSet>,
 }
 
 /// A change of the declared part of a zone.
@@ -58,7 +64,7 @@ pub struct DeclaredPart {
     pub revision: u64,
     /// The serial after it, at the least.
     pub serial: Option<u32>,
-    /// RRsets that are declared from then on, or no longer.
+    /// RRsets that are declared from then on, or no longer; those that leave a grave with it.
     pub sets: Vec<(Name, u16, Option<DeclaredSet>)>,
 }
 
@@ -69,7 +75,64 @@ pub struct Declared {
     records: usize,
 }
 
+impl DeclaredSet {
+    /// Tells that it stands for one that is declared no more.
+    #[must_use]
+    pub fn is_grave(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Tells that it holds where both are known.
+    #[must_use]
+    pub fn outranks(&self, other: &Self) -> bool {
+        let rank = |own: &Self| (own.revision, own.is_grave(), own.ttl);
+        (rank(self), &self.records) > (rank(other), &other.records)
+    }
+}
+
+impl DeclaredPart {
+    /// Octets that it takes at the most where nodes share it.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        let sets = self.sets.iter().map(|(name, _, set)| {
+            let records = set.iter().flat_map(|set| &set.records);
+            name.to_string().len() + 24 + records.map(|rdata| rdata.len() + 2).sum::<usize>()
+        });
+        let by = self.sets.iter().find_map(|own| own.2.as_ref());
+        let by = by.map_or(0, |set| set.by.author.len() + set.by.reason.len());
+        sets.sum::<usize>() + 2 * by + 256
+    }
+}
+
 impl DeclaredZone {
+    /// The declared RRset of a type at a name, or its grave.
+    #[must_use]
+    pub fn known(&self, name: &Name, kind: u16) -> Option<&DeclaredSet> {
+        let grave = || self.graves.get(&(name.clone(), kind));
+        self.get(name, kind).or_else(grave)
+    }
+
+    /// Tells that another node's version of an RRset holds over what is known here.
+    #[must_use]
+    pub fn yields(&self, name: &Name, kind: u16, to: &DeclaredSet) -> bool {
+        self.known(name, kind).is_none_or(|own| to.outranks(own))
+    }
+
+    /// Declared RRsets beside which one of this type cannot be at a name, because one of both is a CNAME (RFC 1034, section 3.6.2).
+    pub fn rivals(&self, name: &Name, kind: u16) -> impl Iterator<Item = (u16, &DeclaredSet)> {
+        let is_cname = |kind: u16| kind == rtype::CNAME;
+        let sets = self.sets.get(name).into_iter().flatten();
+        let rivals = sets.filter(move |(own, _)| is_cname(**own) != is_cname(kind));
+        rivals.map(|(own, set)| (*own, set))
+    }
+
+    /// All RRsets, and all graves.
+    pub fn all(&self) -> impl Iterator<Item = (&Name, u16, &DeclaredSet)> {
+        let graves = self.graves.iter();
+        self.iter()
+            .chain(graves.map(|((name, kind), set)| (name, *kind, set)))
+    }
+
     /// The declared RRset of a type at a name.
     #[must_use]
     pub fn get(&self, name: &Name, kind: u16) -> Option<&DeclaredSet> {
@@ -111,6 +174,29 @@ impl DeclaredZone {
     }
 
     fn put(&mut self, name: &Name, kind: u16, set: Option<DeclaredSet>) -> Option<DeclaredSet> {
+        let place = (name.clone(), kind);
+        let grave = self.graves.remove(&place);
+        let set = match set {
+            Some(set) if set.is_grave() => {
+                self.graves.insert(place, set);
+                if self.graves.len() > DECLARED_GRAVES {
+                    let oldest = self.graves.iter().min_by_key(|(_, set)| set.revision);
+                    let oldest = oldest.map(|(place, _)| place.clone());
+                    oldest.map(|place| self.graves.remove(&place));
+                }
+                None
+            }
+            set => set,
+        };
+        self.put_live(name, kind, set).or(grave)
+    }
+
+    fn put_live(
+        &mut self,
+        name: &Name,
+        kind: u16,
+        set: Option<DeclaredSet>,
+    ) -> Option<DeclaredSet> {
         let Some(set) = set else {
             let sets = self.sets.get_mut(name)?;
             let before = sets.remove(&kind);
@@ -132,6 +218,11 @@ impl Declared {
     #[must_use]
     pub fn zone(&self, apex: &Name) -> Option<&DeclaredZone> {
         self.zones.get(apex)
+    }
+
+    /// The declared part of each zone.
+    pub fn zones(&self) -> impl Iterator<Item = (&Name, &DeclaredZone)> {
+        self.zones.iter()
     }
 
     /// The number of records in all.
@@ -174,13 +265,13 @@ impl Declared {
                 sets,
             };
             let mut sets = Vec::new();
-            for (name, kind, set) in zone.iter() {
+            for (name, kind, set) in zone.all() {
                 sets.push((name.clone(), kind, Some(set.clone())));
                 if sets.len() >= most {
                     parts.push(part(std::mem::take(&mut sets)));
                 }
             }
-            if !sets.is_empty() || zone.is_empty() {
+            if !sets.is_empty() || zone.all().next().is_none() {
                 parts.push(part(sets));
             }
         }

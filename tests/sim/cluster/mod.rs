@@ -5,6 +5,7 @@
 //! | `world` | three to seven nodes, the links between them, what operators order, what goes wrong |
 //! | `nodes` | one node: its core, its disk, its clock, what it believes |
 //! | `checks` | what must hold, by what truly happened; names nothing of the core's rules |
+//! | `declared` | what is declared on one node, and comes to all |
 //! | `engines`, `site` | the same with a whole engine on each node: what the cluster's ruling does to health and answers |
 //! | `regions` | clients of regions whose own vantages see otherwise than the rest |
 //! | `model` | three nodes and every interleaving: votes, orders, isolation, being alone |
@@ -12,6 +13,7 @@
 //! A world is rough for some minutes, then everything heals but the liars, and all must come to the same. `CLUSTER_SEEDS` says how
 //! many worlds are gone through, `CLUSTER_FIRST` with which seed they begin.
 mod checks;
+mod declared;
 mod engines;
 mod model;
 mod nodes;

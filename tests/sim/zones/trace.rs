@@ -69,6 +69,7 @@ pub(super) fn output(now: u64, output: &Output) {
         | Output::RetainSignatures(_)
         | Output::Remember(..)
         | Output::Told(..)
+        | Output::Declared(_)
         | Output::Record(..)
         | Output::Reply(..) => format!("{output:?}"),
     };

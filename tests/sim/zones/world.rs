@@ -375,7 +375,7 @@ impl World {
                     .fetched(&request.apex, self.now + wait, answer.is_ok());
                 self.later_inside(wait, Inside::Fetched(number, answer));
             }
-            Output::Told(..) => {}
+            Output::Told(..) | Output::Declared(_) => {}
             Output::Advance {
                 apex, policy, at, ..
             } => {

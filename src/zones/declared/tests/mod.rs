@@ -19,6 +19,7 @@ use crate::plan::{
 use crate::zones::tests::{Bench, keyring, name};
 use crate::zones::{Filed, Input, Memories, Memory, NewConfig, NewZone, Reply, Ticket};
 
+mod agreed;
 mod updates;
 
 const APEX: &str = "own.test";
