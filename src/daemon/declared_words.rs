@@ -22,9 +22,12 @@ pub(super) enum ToldDeclared {
     Objects(ObjectPart),
 }
 
+/// Keys, each with its value.
+type Items = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// All that is declared, by revision.
 pub(super) fn changes(declared: &Declared, objects: &DeclaredObjects) -> Vec<SharedChange> {
-    let mut all: BTreeMap<(u64, String), (Vec<u8>, BTreeMap<Vec<u8>, Vec<u8>>)> = BTreeMap::new();
+    let mut all: BTreeMap<(u64, String), (Vec<u8>, Items)> = BTreeMap::new();
     for (apex, zone) in declared.zones() {
         for (name, kind, set) in zone.all() {
             let own = all.entry((set.revision, apex.to_string())).or_default();

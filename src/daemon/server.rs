@@ -119,8 +119,11 @@ impl Server {
         let (ready, metrics, heartbeat, audit) = shared(&state);
         let around = (start.sockets.take_peers(), &metrics, &heartbeat);
         let (cluster, carrier, keys) = carrier::join(&plan, (clock, &agreed), around)?;
-        let patience = FirstAnswer::beside(&start.predecessor);
-        let wanted = (prepared.zones, patience, keys);
+        let wanted = (
+            prepared.zones,
+            FirstAnswer::beside(&start.predecessor),
+            keys,
+        );
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
         let (probes, prober, report_queue) = prober(clock)?;

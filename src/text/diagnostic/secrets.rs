@@ -163,7 +163,7 @@ impl<'t> Scanner<'t> {
         let known = &mut self.known;
         let mut looks =
             |name: &&'t str| *known.entry(*name).or_insert_with(|| is_called_secret(name));
-        !is_plain && path.any(|name| looks(name))
+        !is_plain && path.any(looks)
     }
 
     /// A key and its value, to the end of that.
