@@ -16,6 +16,7 @@ use tracing::warn;
 use super::Failure;
 use super::carrier;
 use super::channels::{Channels, Handles, Shown};
+use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
@@ -125,6 +126,7 @@ impl Server {
         let in_force = Arc::new(RwLock::new(prepared.source));
         let reading = (start.config, start.watch, (&in_force, &audit));
         let ((reader, readings), comparer, (names, holding)) = reader(reading, clock, zones.names)?;
+        let cluster = distributing(cluster, (&reader, &metrics));
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
@@ -457,6 +459,22 @@ fn is_ready(driver: &ZoneDriver, waited: Span, patience: FirstAnswer) -> bool {
 
 fn not_answering(error: &io::Error) -> Failure {
     format!("cannot start answering: {error}")
+}
+
+/// Has releases of the shared config taken, by whoever reads configs.
+fn distributing(
+    cluster: Option<ClusterDriver>,
+    (reader, metrics): (&Option<Requests>, &Arc<Metrics>),
+) -> Option<ClusterDriver> {
+    let mut cluster = cluster?;
+    if let Some(requests) = reader.clone() {
+        // A reader that has ended drops the reply, and that is the outcome.
+        let share =
+            move |text, reply| drop(requests.send(reader::ReaderMessage::Share(text, reply)));
+        let tools = (Box::new(share) as _, Arc::clone(metrics));
+        cluster.distribution.equip(tools);
+    }
+    Some(cluster)
 }
 
 type Requests = std::sync::mpsc::Sender<reader::ReaderMessage>;

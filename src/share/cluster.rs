@@ -26,6 +26,7 @@ use super::log::{LoggedEntry, SharedLog};
 use super::orders;
 use super::panel::{OtherVantage, VantagePanel};
 use super::record::{Envelope, RecordStream, Sealed};
+use super::release::ReleasesHeard;
 use super::roster::Roster;
 use super::ruling::Quorum;
 use super::seal::{Author, AuthorSeal};
@@ -55,6 +56,7 @@ pub struct Cluster {
     pub(super) loads: BTreeMap<Author, (Moment, NodeLoad)>,
     /// Keys of zones, as nodes serve them, and secrets on their way.
     pub(super) keys: KeysHeard,
+    pub(super) releases: ReleasesHeard,
     pub(super) log: SharedLog,
     /// Own entries from a time that has not come, because the clock was set back before others had them.
     waiting: BTreeMap<EntryHash, LoggedEntry>,
@@ -191,6 +193,7 @@ impl Cluster {
             heads: BTreeMap::new(),
             loads: BTreeMap::new(),
             keys: KeysHeard::default(),
+            releases: ReleasesHeard::default(),
             waiting: BTreeMap::new(),
             ahead: SharedLog::default(),
             names: Vec::new(),
@@ -472,6 +475,7 @@ impl Cluster {
         self.loads.retain(|author, _| stays(author));
         self.their_names.retain(|author, _| stays(author));
         self.keys.retain(stays);
+        self.releases.retain(stays);
     }
 
     /// Takes a start past one that somebody else has, under this node's key; if it has done so too often, there is a twin.

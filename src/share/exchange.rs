@@ -249,9 +249,9 @@ impl Cluster {
         }
         for author in self.authors(turn) {
             let log = self.newer_log(author, have);
-            let others = self
-                .newest
-                .range((author, RecordStream::Names(0))..=(author, RecordStream::Secrets));
+            let others = self.newest.range(
+                (author, RecordStream::Names(0))..=(author, RecordStream::Release(u16::MAX)),
+            );
             let others = others.map(|(_, record)| record).filter(missing);
             for record in log.into_iter().chain(others) {
                 if !put(&mut bundle, record) {
@@ -369,7 +369,8 @@ impl Cluster {
             | RecordStream::Head
             | RecordStream::Load
             | RecordStream::Rings(_)
-            | RecordStream::Secrets => self
+            | RecordStream::Secrets
+            | RecordStream::Release(_) => self
                 .take_newer(now, wall, record)
                 .map_err(RecordRefusal::Garbled),
         }
@@ -526,6 +527,7 @@ impl Cluster {
                 let secrets = NodeSecrets::unpack(content)?;
                 self.keys.take_secrets(author, secrets);
             }
+            RecordStream::Release(part) => self.releases.take(author, part, content)?,
             RecordStream::Log => {}
         }
         self.newest.insert((author, stream), record);

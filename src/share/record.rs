@@ -37,6 +37,8 @@ pub enum RecordStream {
     Rings(u16),
     /// Secrets for those who lack them.
     Secrets,
+    /// The newest release of the shared config: a word on it, then its text in parts.
+    Release(u16),
 }
 
 /// The outside of a record.
@@ -71,6 +73,7 @@ impl RecordStream {
             Self::Load => (5, 0),
             Self::Rings(part) => (6, part),
             Self::Secrets => (7, 0),
+            Self::Release(part) => (8, part),
         }
     }
 
@@ -90,6 +93,7 @@ impl RecordStream {
             (5, 0) => Ok(Self::Load),
             (6, part) => Ok(Self::Rings(part)),
             (7, 0) => Ok(Self::Secrets),
+            (8, part) => Ok(Self::Release(part)),
             _ => Err(wrong),
         }
     }

@@ -8,8 +8,8 @@
 use utoipa::OpenApi;
 
 use super::{
-    changes, cluster, compare, declared, identity, live, looks, map, objects, push, scrape,
-    timeline,
+    changes, cluster, compare, declared, identity, live, looks, map, objects, push, release,
+    scrape, timeline,
 };
 
 #[derive(OpenApi)]
@@ -38,6 +38,7 @@ use super::{
         compare::plan,
         cluster::cluster,
         cluster::revoke,
+        release::release,
         changes::reload,
         changes::upgrade,
         push::push,
@@ -91,7 +92,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 42] = [
+    const COUNTS: [&str; 45] = [
         "added",
         "asn",
         "band",
@@ -106,6 +107,7 @@ mod tests {
         "generation",
         "heard",
         "held",
+        "in_force",
         "lost_lines",
         "made",
         "missed",
@@ -132,6 +134,8 @@ mod tests {
         "tag",
         "tier",
         "value",
+        "version",
+        "wave",
         "weight",
         "written",
     ];

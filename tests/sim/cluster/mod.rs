@@ -7,6 +7,7 @@
 //! | `checks` | what must hold, by what truly happened; names nothing of the core's rules |
 //! | `engines`, `site` | the same with a whole engine on each node: what the cluster's ruling does to health and answers |
 //! | `regions` | clients of regions whose own vantages see otherwise than the rest |
+//! | `releases` | releases of the shared config: in waves, halted, refused |
 //! | `model` | three nodes and every interleaving: votes, orders, isolation, being alone |
 //!
 //! A world is rough for some minutes, then everything heals but the liars, and all must come to the same. `CLUSTER_SEEDS` says how
@@ -16,6 +17,7 @@ mod engines;
 mod model;
 mod nodes;
 mod regions;
+mod releases;
 mod site;
 mod world;
 
