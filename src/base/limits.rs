@@ -2,7 +2,7 @@
 //!
 //! What the operator may set is in the config; what is here bounds what the config may ask
 //! for, and what a stranger's packet may cost.
-use super::{Permille, Span};
+use super::Span;
 
 /// Cohorts into which client networks are divided: one permille each.
 pub const COHORTS: u16 = 1000;
@@ -444,10 +444,6 @@ pub const CLUSTER_RINGS: usize = 64;
 pub const CLUSTER_SECRETS: (usize, usize) = (1024, 40 * 1024);
 /// Records in which the text of a release is given, and the octets of each.
 pub const CLUSTER_RELEASE: (u16, usize) = (24, 40 * 1024);
-/// Part of all targets that may go down with a release before it is halted, beyond those that were.
-pub const RELEASE_DOWN: Permille = Permille(20);
-/// Part of the answers that may be SERVFAIL with a release beyond what there was, and the fewest of them that count.
-pub const RELEASE_SERVFAIL: (Permille, u64) = (Permille(10), 5);
 /// Time after which a release is halted whose table is not published.
 pub const RELEASE_UNPUBLISHED: Span = Span::from_secs(10);
 /// Time that a node which begins waits for others to tell whether its keys are theirs.

@@ -37,11 +37,11 @@ pub(super) struct Distribution {
     own: Option<(DistributeRule, Rollout)>,
     /// The text that was in force before the release that is.
     before: Option<String>,
-    pending: Option<Pending>,
+    pending: Option<PendingText>,
 }
 
 /// A text on its way into force.
-struct Pending {
+struct PendingText {
     release: Arc<Release>,
     /// Present when the one before comes back.
     returned: Option<String>,
@@ -156,7 +156,7 @@ impl Distribution {
         let (reply, outcome) = oneshot::channel();
         // A reader that has ended drops the reply, and that is the outcome.
         reader(Box::new(shared), reply);
-        self.pending = Some(Pending {
+        self.pending = Some(PendingText {
             release,
             returned,
             outcome,

@@ -26,7 +26,7 @@ pub(super) struct SharedText {
     pub(super) path: PathBuf,
     /// All that it is to hold.
     pub(super) text: Arc<str>,
-    /// Whether what it takes away is meant.
+    /// The word that it is meant, whatever it takes away.
     pub(super) force: Force,
     /// Whose change it is, for the audit log.
     pub(super) by: String,

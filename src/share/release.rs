@@ -48,7 +48,7 @@ pub enum ReleasePace {
 pub enum ReleaseConsent {
     /// It may weaken nothing.
     None,
-    /// What it weakens is meant.
+    /// It may weaken what a reload by itself may not.
     Weakens,
 }
 
@@ -245,7 +245,7 @@ impl ReleaseStage {
 pub struct ReleaseWord {
     /// The release.
     pub id: ReleaseId,
-    /// How far the node is.
+    /// The stage of the node with it.
     pub stage: ReleaseStage,
     /// Why it was not taken, or is in force no more; for a person.
     pub reason: String,

@@ -31,11 +31,13 @@ use super::release::{Release, ReleaseFault, ReleaseId, ReleasePace, ReleaseStage
 use super::seal::{Author, AuthorKey};
 use super::stamp::after;
 use super::waves::{gives, is_due};
-use crate::base::limits::{
-    CLUSTER_SKEW_MOST, CLUSTER_TEXT_BYTES, RELEASE_DOWN, RELEASE_SERVFAIL, RELEASE_UNPUBLISHED,
-};
-use crate::base::{Moment, Span, Utc};
+use crate::base::limits::{CLUSTER_SKEW_MOST, CLUSTER_TEXT_BYTES, RELEASE_UNPUBLISHED};
+use crate::base::{Moment, Permille, Span, Utc};
 
+/// Part of all targets that may go down with a release before it is halted, beyond those that were.
+const RELEASE_DOWN: Permille = Permille(20);
+/// Part of the answers that may be SERVFAIL with a release beyond what there was, and the fewest of them that count.
+const RELEASE_SERVFAIL: (Permille, u64) = (Permille(10), 5);
 /// The name under which nodes order.
 const BY: &str = "waypost";
 
@@ -105,7 +107,7 @@ pub struct Rollout {
     in_force: Option<Arc<Release>>,
     /// The newest that is known.
     held: Option<Arc<Release>>,
-    state: Progress,
+    state: RolloutProgress,
     /// The release in force proves itself since then, against what there was before; also while a newer one waits. Since a restart
     /// nobody knows what there was, and nothing is harm.
     trial: Option<(Moment, Option<Vitals>)>,
@@ -117,7 +119,7 @@ pub struct Rollout {
 
 /// A node's progress with the release that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Progress {
+enum RolloutProgress {
     Waiting,
     Taking(Vitals),
     Taken,
@@ -187,8 +189,8 @@ impl Rollout {
             rules,
             held: in_force.clone(),
             state: match in_force {
-                Some(_) => Progress::Taken,
-                None => Progress::Waiting,
+                Some(_) => RolloutProgress::Taken,
+                None => RolloutProgress::Waiting,
             },
             trial: in_force.as_ref().map(|_| (now, None)),
             in_force,
@@ -218,18 +220,18 @@ impl Rollout {
         self.in_force.as_ref()
     }
 
-    /// How far this node is with it.
+    /// The stage of this node with it, and why.
     #[must_use]
     pub fn stage(&self) -> (ReleaseStage, &str) {
         match &self.state {
-            Progress::Waiting => (ReleaseStage::Waiting, ""),
-            Progress::Taking(_) | Progress::Taken => (ReleaseStage::Taken, ""),
-            Progress::Sound => (ReleaseStage::Sound, ""),
-            Progress::Failed(stage, why, _) => (*stage, why),
+            RolloutProgress::Waiting => (ReleaseStage::Waiting, ""),
+            RolloutProgress::Taking(_) | RolloutProgress::Taken => (ReleaseStage::Taken, ""),
+            RolloutProgress::Sound => (ReleaseStage::Sound, ""),
+            RolloutProgress::Failed(stage, why, _) => (*stage, why),
         }
     }
 
-    /// What happened since this was asked last.
+    /// Everything that happened since this was asked last.
     pub fn take_news(&mut self) -> Vec<RolloutNews> {
         std::mem::take(&mut self.news)
     }
@@ -273,7 +275,7 @@ impl Rollout {
     fn hold(&mut self, release: Release) -> Arc<Release> {
         let release = Arc::new(release);
         self.held = Some(Arc::clone(&release));
-        self.state = Progress::Waiting;
+        self.state = RolloutProgress::Waiting;
         self.news.push(RolloutNews::Heard(Arc::clone(&release)));
         release
     }
@@ -321,16 +323,16 @@ impl Rollout {
 
     /// Says what became of [`RolloutDeed::Take`].
     pub fn taken(&mut self, now: Moment, outcome: Result<(), String>) {
-        let Progress::Taking(before) = &self.state else {
+        let RolloutProgress::Taking(before) = &self.state else {
             return;
         };
         self.state = match outcome {
             Ok(()) => {
                 self.in_force.clone_from(&self.held);
                 self.trial = Some((now, Some(before.clone())));
-                Progress::Taken
+                RolloutProgress::Taken
             }
-            Err(why) => Progress::Failed(ReleaseStage::Refused, why, false),
+            Err(why) => RolloutProgress::Failed(ReleaseStage::Refused, why, false),
         };
     }
 
@@ -356,7 +358,7 @@ impl Rollout {
 
     /// Holds the newest release that others tell of, once its text is here.
     fn hear(&mut self, cluster: &Cluster, wall: Utc) {
-        if matches!(self.state, Progress::Taking(_)) {
+        if matches!(self.state, RolloutProgress::Taking(_)) {
             return;
         }
         let newest = self.held.as_ref().map(|held| held.id);
@@ -419,22 +421,25 @@ impl Rollout {
         }
         let held = Arc::clone(self.held.as_ref()?);
         match self.state.clone() {
-            Progress::Waiting if !is_halted && is_due(cluster, now, &held) => {
+            RolloutProgress::Waiting if !is_halted && is_due(cluster, now, &held) => {
                 let vitals = vitals();
                 // What it sees could not be told from what a release does.
                 if vitals.doubting && held.head.pace == ReleasePace::Waves {
                     return None;
                 }
-                self.state = Progress::Taking(vitals);
+                self.state = RolloutProgress::Taking(vitals);
                 Some(RolloutDeed::Take(held))
             }
-            Progress::Waiting | Progress::Taking(_) | Progress::Taken | Progress::Sound => None,
-            Progress::Failed(stage, why, was_halted) => {
+            RolloutProgress::Waiting
+            | RolloutProgress::Taking(_)
+            | RolloutProgress::Taken
+            | RolloutProgress::Sound => None,
+            RolloutProgress::Failed(stage, why, was_halted) => {
                 match (is_halted, was_halted) {
-                    (true, _) => self.state = Progress::Failed(stage, why, true),
+                    (true, _) => self.state = RolloutProgress::Failed(stage, why, true),
                     (false, false) => self.halt_by_itself(cluster, wall),
                     // Somebody has let it go on.
-                    (false, true) => self.state = Progress::Waiting,
+                    (false, true) => self.state = RolloutProgress::Waiting,
                 }
                 None
             }
@@ -458,7 +463,7 @@ impl Rollout {
         if let Some(why) = harm {
             self.trial = None;
             if is_newest {
-                self.state = Progress::Failed(ReleaseStage::Worse, why, false);
+                self.state = RolloutProgress::Failed(ReleaseStage::Worse, why, false);
                 self.halt_by_itself(cluster, wall);
             }
             return Some(RolloutDeed::Return(in_force));
@@ -466,7 +471,7 @@ impl Rollout {
         if proved >= self.rules.soak && vitals.is_whole(before.as_ref()) {
             self.trial = None;
             if is_newest {
-                self.state = Progress::Sound;
+                self.state = RolloutProgress::Sound;
                 self.news.push(RolloutNews::Sound(in_force));
             }
         }
