@@ -2,7 +2,7 @@
 
 /// Reads 32 octets in hexadecimal digits; nothing, if there is anything else.
 #[must_use]
-pub fn from_hexadecimal(text: &str) -> Option<[u8; 32]> {
+pub fn from_hexadecimal<const N: usize>(text: &str) -> Option<[u8; N]> {
     let octets = (0..text.len()).step_by(2).map(|at| {
         let pair = text.get(at..at + 2)?;
         let is_digits = pair.bytes().all(|digit| digit.is_ascii_hexdigit());
@@ -36,7 +36,7 @@ mod tests {
             &text.replace('0', "+"),
             &text.replace('7', "é"),
         ] {
-            assert_eq!(from_hexadecimal(wrong), None, "{wrong}");
+            assert_eq!(from_hexadecimal::<32>(wrong), None, "{wrong}");
         }
     }
 }

@@ -446,6 +446,10 @@ pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
 pub const CLUSTER_RINGS: usize = 64;
 /// Secrets that one node gives at once, and the octets of them; who gets none of these gets some later.
 pub const CLUSTER_SECRETS: (usize, usize) = (1024, 40 * 1024);
+/// Records in which the text of a release is given, and the octets of each.
+pub const CLUSTER_RELEASE: (u16, usize) = (24, 40 * 1024);
+/// Time after which a release is halted whose table is not published.
+pub const RELEASE_UNPUBLISHED: Span = Span::from_secs(10);
 /// Time that a node which begins waits for others to tell whether its keys are theirs.
 pub const CLUSTER_KEYS_AWAITED: Span = Span::from_secs(15);
 /// Nodes of a roster.

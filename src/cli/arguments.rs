@@ -134,6 +134,8 @@ pub(super) enum Command {
     Token(TokenArguments),
     /// Make, list and revoke the nodes of a cluster
     Node(super::node::arguments::NodeArguments),
+    /// Give the nodes of a cluster the config that they share: signed, in waves
+    Config(super::config_arguments::ConfigArguments),
     /// Look at the cluster that a running server is of
     Cluster(super::cluster::ClusterArguments),
     /// Look at the log of changes

@@ -126,6 +126,13 @@ pub(super) fn summary(own: &ClusterSummary, paint: Paint) -> String {
             text += &paint.code("33", &told);
         }
     }
+    if let Some(release) = own.release.as_ref().filter(|one| one.state == "halted") {
+        let told = format!(
+            "\n  release {} is halted: {}",
+            release.version, release.reason
+        );
+        text += &paint.code("1;31", &told);
+    }
     match &*own.route {
         "withdrawn" => {
             let route = format!("\n  the anycast route is withdrawn: {}", own.route_reason);

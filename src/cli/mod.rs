@@ -21,6 +21,7 @@
 //! | `token` | `waypost token`: secrets for the control API |
 //! | `node` | `waypost node`: keys and certificates of a cluster's nodes |
 //! | `cluster` | `waypost cluster`: what a node knows of the others |
+//! | `config`, `config_arguments` | `waypost config`: the config that the nodes of a cluster share, signed, and how far they are with it |
 //! | `audit` | `waypost audit`: whether the log of changes is whole |
 //! | `query` | `waypost query`: a small dig that also shows why |
 //! | `keys` | `waypost keys`: the keys of signed zones |
@@ -43,6 +44,8 @@ mod audit;
 mod backup;
 mod check;
 mod cluster;
+mod config;
+mod config_arguments;
 mod cost;
 mod declared;
 mod demo;
@@ -133,6 +136,7 @@ pub fn main() -> ExitCode {
         Command::Token(arguments) => token::token(&arguments),
         Command::Node(arguments) => node::node(&arguments),
         Command::Cluster(arguments) => cluster::cluster(&arguments),
+        Command::Config(arguments) => config::config(&arguments),
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Keys(arguments) => keys::keys(&arguments),
         Command::Demo(arguments) => demo::demo(&arguments),

@@ -26,7 +26,16 @@ pub(crate) struct ClusterSpec {
     pub(crate) withdraw: Option<At<WithdrawWord>>,
     pub(crate) withdraw_hold: Option<At<Span>>,
     pub(crate) stale_after: Option<At<Span>>,
+    pub(crate) distribute: Option<DistributeSpec>,
     pub(crate) nodes: Vec<ClusterNodeSpec>,
+}
+
+/// `[cluster.distribute]`.
+#[derive(Debug)]
+pub(crate) struct DistributeSpec {
+    pub(crate) file: Option<At<String>>,
+    pub(crate) keys: Vec<At<[u8; 32]>>,
+    pub(crate) soak: Option<At<Span>>,
 }
 
 /// The state in which a node gives its anycast route back.

@@ -51,7 +51,7 @@ pub use crate::text::{Diagnostics, Finding, Severity};
 pub(crate) use compile::measured_client;
 pub use files::{FileBrought, Files, ReadyGeo};
 pub use include::{Included, Surroundings, fits};
-pub use own_part::with_own_part;
+pub use own_part::{own_part_of, with_own_part};
 pub use read::Contact;
 pub use spec::Spec;
 

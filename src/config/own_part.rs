@@ -23,6 +23,7 @@ const OWN: [(&str, &[&str]); 3] = [
             "withdraw",
             "withdraw_hold",
             "stale_after",
+            "distribute",
         ],
     ),
 ];
@@ -42,6 +43,23 @@ pub fn with_own_part(text: &str, own: &str) -> Option<String> {
         }
     }
     Some(document.to_string())
+}
+
+/// The keys of a text that are each node's own, and those that say of what a config consists: none of them can be given to all.
+/// Nothing, if it is no TOML.
+#[must_use]
+pub fn own_part_of(text: &str) -> Option<Vec<String>> {
+    let document: DocumentMut = text.parse().ok()?;
+    let mut own: Vec<String> = Vec::new();
+    for (name, keys) in OWN {
+        let table = document.get(name).and_then(|item| item.as_table_like());
+        let present = table.into_iter().flat_map(|table| table.iter());
+        let present = present.filter(|(key, _)| keys.is_empty() || keys.contains(key));
+        own.extend(present.map(|(key, _)| format!("{name}.{key}")));
+    }
+    let includes = document.contains_key("include");
+    own.extend(includes.then(|| "include".to_owned()));
+    Some(own)
 }
 
 fn exchange(theirs: &mut dyn TableLike, ours: &dyn TableLike, keys: &[&str]) {
@@ -94,6 +112,17 @@ cluster = { name = \"prod\", node = \"tor1\", key = \"tor1.key\", beat = \"2s\",
         .unwrap();
         assert_eq!(read, expected, "{text}");
         assert_eq!(with_own_part("[server", own), None);
+        let named = own_part_of(&format!("include = []\n{new}")).unwrap();
+        let expected = [
+            "server.listen",
+            "server.identity",
+            "control.listen",
+            "cluster.node",
+            "cluster.withdraw",
+            "include",
+        ];
+        assert_eq!(named, expected);
+        assert_eq!(own_part_of("[cluster]\nbeat = \"2s\"\n").unwrap().len(), 0);
         // A table that stands elsewhere is left alone.
         assert_eq!(with_own_part(new, "").as_deref(), Some(new));
     }

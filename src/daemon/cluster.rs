@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use super::anycast::RouteDriver;
 use super::cluster_load;
 use super::cluster_orders::{self, ClusterOrders};
+use super::distribution::Distribution;
 use super::keeper::ClusterBefore;
 use super::key_sharing::KeySharing;
 use crate::base::limits::{CLUSTER_HEAD_EVERY, CLUSTER_SERIALS};
@@ -48,6 +49,7 @@ pub(super) struct ClusterDriver {
     pub(super) orders: ClusterOrders,
     /// Until the zones have it.
     keys: Option<KeySharing>,
+    pub(super) distribution: Distribution,
 }
 
 impl ClusterDriver {
@@ -79,6 +81,7 @@ impl ClusterDriver {
         let keys = KeySharing::new(copy.clone(), lock);
         let mut driver = Self::new((copy, orders, route), Arc::clone(rules), plan);
         driver.keys = Some(keys);
+        driver.distribution.adopt(&driver.rules, &driver.copy);
         Ok(Some(driver))
     }
 
@@ -100,6 +103,7 @@ impl ClusterDriver {
             route,
             orders,
             keys: None,
+            distribution: Distribution::default(),
         }
     }
 
@@ -117,6 +121,7 @@ impl ClusterDriver {
             });
         }
         self.route.adopt(&self.rules);
+        self.distribution.adopt(&self.rules, &self.copy);
         let (rules, names) = (Arc::clone(&self.rules), target_names(plan));
         self.copy.say(|cluster, _, _| {
             // The config was checked: it cannot be no roster, unless hashes of keys meet.
@@ -153,6 +158,9 @@ impl ClusterDriver {
         if self.beat_at <= now {
             self.beat_at = now.after(self.rules.beat);
             self.beat(engine, now);
+            if self.distribution.turn(&self.copy, (&self.plan, engine)) {
+                self.news();
+            }
         }
         if !self.changes.has_changed().unwrap_or(false) {
             return Vec::new();
@@ -232,7 +240,7 @@ fn seal(path: &Path) -> Result<(AuthorSeal, NodeLock), String> {
     let told = |why: &str| format!("[cluster] key: `{}` {why}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| told(&error.to_string()))?;
     let wrong = || told("is not 64 hexadecimal digits: `waypost node new` makes one");
-    let seed = from_hexadecimal(text.trim()).ok_or_else(wrong)?;
+    let seed: [u8; 32] = from_hexadecimal(text.trim()).ok_or_else(wrong)?;
     let both = AuthorSeal::from_seed(&seed).zip(NodeLock::from_seed(&seed));
     both.ok_or_else(wrong)
 }

@@ -1,8 +1,25 @@
 //! The cluster as an operator is told of it, and nodes that are not to be listened to any more.
 use super::cluster::ClusterDriver;
+use super::control_loop::ControlLoop;
 use super::order_spread::{self, unshared};
-use crate::io::control::Revocation;
+use crate::io::control::{ReleaseAsk, Revocation};
 use crate::share::{Author, AuthorKey, ClusterView, Intent, LogAct};
+
+impl ControlLoop {
+    /// Listens to a node no more, and tells the others.
+    pub(super) fn revoke(&self, revocation: Revocation) -> Result<String, String> {
+        let alone = Err("this node is of no cluster".to_owned());
+        let cluster = self.handles.cluster.as_ref();
+        cluster.map_or(alone, |own| own.revoke(revocation))
+    }
+
+    /// Answers an operator who asks for something about releases.
+    pub(super) fn ask_release(&mut self, ask: ReleaseAsk) -> Result<String, String> {
+        let alone = Err("this node is of no cluster".to_owned());
+        let cluster = self.handles.cluster.as_mut();
+        cluster.map_or(alone, |own| own.ask_release(ask))
+    }
+}
 
 impl ClusterDriver {
     /// Shows what this node knows of the others.
@@ -11,6 +28,7 @@ impl ClusterDriver {
         let mut view = (self.copy()).look(|cluster, now, _| cluster.view(name, now));
         view.summary.certificate_expires = self.copy().certificate_expires();
         self.route.show(&mut view.summary);
+        view.summary.release = self.distribution.view(self.copy());
         for node in &mut view.nodes {
             let mut known = self.rules().nodes.iter();
             let known = known.find(|known| known.name == node.name);
@@ -19,11 +37,18 @@ impl ClusterDriver {
         view
     }
 
+    fn ask_release(&mut self, ask: ReleaseAsk) -> Result<String, String> {
+        let copy = self.copy().clone();
+        let told = self.distribution.ask(&copy, ask);
+        self.news();
+        told
+    }
+
     /// Listens to a node no more, and tells the others.
     ///
     /// # Errors
     /// The reason; for a person.
-    pub(super) fn revoke(&self, revocation: Revocation) -> Result<String, String> {
+    fn revoke(&self, revocation: Revocation) -> Result<String, String> {
         let Revocation {
             node,
             author: by,

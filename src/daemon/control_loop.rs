@@ -295,6 +295,7 @@ impl ControlLoop {
             | Command::Order { .. }
             | Command::Push { .. }
             | Command::Revoke { .. }
+            | Command::Release { .. }
             | Command::Challenge { .. }
             | Command::Declared { .. }
             | Command::Declare { .. }
@@ -314,11 +315,8 @@ impl ControlLoop {
                 drop(reply.send(told));
             }
             Command::Cluster(reply) => drop(reply.send(self.cluster_view())),
-            Command::Revoke { revocation, reply } => {
-                let cluster = self.handles.cluster.as_ref();
-                let alone = Err("this node is of no cluster".to_owned());
-                drop(reply.send(cluster.map_or(alone, |own| own.revoke(revocation))));
-            }
+            Command::Revoke { revocation, reply } => drop(reply.send(self.revoke(revocation))),
+            Command::Release { ask, reply } => drop(reply.send(self.ask_release(ask))),
             Command::Orders(reply) => self.tell_orders(reply),
             Command::Push { push, reply } => {
                 let slots = pushed::slots_of(&self.plan, &push);
@@ -435,9 +433,10 @@ impl ControlLoop {
                 Err(SendError(ReaderMessage::Reload(request))) => {
                     Some((request, "the thread that reads the config has ended"))
                 }
-                Ok(()) | Err(SendError(ReaderMessage::Names(_) | ReaderMessage::Declare(..))) => {
-                    None
-                }
+                Ok(())
+                | Err(SendError(
+                    ReaderMessage::Names(_) | ReaderMessage::Declare(..) | ReaderMessage::Share(..),
+                )) => None,
             },
         };
         if let Some((request, why)) = refused {

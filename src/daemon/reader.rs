@@ -19,7 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::info;
+use tracing::{error, info};
 
 use super::declaring::{self, ObjectKeeper, ObjectReply, ObjectWork};
 use super::findings;
@@ -28,6 +28,7 @@ use super::judge::{Judgement, Occasion};
 use super::measured_keeper::MeasuredKeeper;
 use super::prepared::{Keys, Prepared, Source, filed};
 use super::readdress::Readdressed;
+use super::shared_text::{self, SharedReply, SharedText};
 use super::watched::{ConfigRead, WatchRecorder};
 use crate::config;
 use crate::config::declared::ObjectRefusal;
@@ -64,6 +65,8 @@ pub(super) enum ReaderMessage {
     Names(Arc<KnownNames>),
     /// To change what is declared.
     Declare(ObjectWork, ObjectReply),
+    /// To take a release of the shared config into force; what its file held before is told.
+    Share(Box<SharedText>, SharedReply),
 }
 
 /// What was read again.
@@ -175,11 +178,13 @@ impl Reader {
     /// Does what was asked for: the last addresses count, and a config is read with them.
     fn take(&mut self, messages: Vec<ReaderMessage>) -> Result<(), Ended> {
         let (mut requests, mut names, mut declared) = (Vec::new(), None, Vec::new());
+        let mut shared = Vec::new();
         for message in messages {
             match message {
                 ReaderMessage::Reload(request) => requests.push(request),
                 ReaderMessage::Names(known) => names = Some(known),
                 ReaderMessage::Declare(order, reply) => declared.push((order, reply)),
+                ReaderMessage::Share(text, reply) => shared.push((text, reply)),
             }
         }
         if let Some(known) = names {
@@ -192,6 +197,11 @@ impl Reader {
                 continue;
             }
             let outcome = self.declare(&order)?;
+            // Whoever asked may have gone.
+            drop(reply.send(outcome));
+        }
+        for (text, reply) in shared {
+            let outcome = self.share(&text)?;
             // Whoever asked may have gone.
             drop(reply.send(outcome));
         }
@@ -224,6 +234,35 @@ impl Reader {
                 Err(ObjectRefusal::Unfit(why, Vec::new()))
             }
         })
+    }
+
+    /// Has another text of an included file taken into force and onto the disk; gives what the file held before.
+    fn share(&mut self, shared: &SharedText) -> Result<Result<String, String>, Ended> {
+        let source = self.source();
+        let mut recorder = self.recorder.of((&shared.path, &shared.by));
+        let drafted = shared_text::draft(shared, &source, &self.names);
+        let (outcome, begun) = recorder.begin(&source, drafted);
+        let before = std::fs::read_to_string(&shared.path).unwrap_or_default();
+        let written = outcome.and_then(|read| {
+            shared_text::write(&shared.path, &shared.text)?;
+            Ok(read)
+        });
+        let fate = match written {
+            Ok(read) => {
+                let fate = self.hand_over(Ok(read), shared.force, Vec::new())?;
+                if fate.is_err()
+                    && let Err(why) = shared_text::write(&shared.path, &before)
+                {
+                    error!(event = "release_kept", "a restart takes the release: {why}");
+                }
+                fate
+            }
+            Err(why) => Err(why),
+        };
+        if let Some(begun) = begun {
+            recorder.end(begun, &fate);
+        }
+        Ok(fate.map(|_| before))
     }
 
     /// Has a config taken into force, and waits for what becomes of it.

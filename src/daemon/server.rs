@@ -119,18 +119,16 @@ impl Server {
         let (ready, metrics, heartbeat, audit) = shared(&state);
         let around = (start.sockets.take_peers(), &metrics, &heartbeat);
         let (cluster, carrier, keys) = carrier::join(&plan, (clock, &agreed), around)?;
-        let wanted = (
-            prepared.zones,
-            FirstAnswer::beside(&start.predecessor),
-            keys,
-        );
+        let patience = FirstAnswer::beside(&start.predecessor);
+        let wanted = (prepared.zones, patience, keys);
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
         let (probes, prober, report_queue) = prober(clock)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
-        share_declared(&cluster, &mut zones.driver, (&commands, &in_force))?;
         let reading = (start.config, start.watch, (&in_force, &audit));
         let ((reader, readings), comparer, (names, holding)) = reader(reading, clock, zones.names)?;
+        let shared = (&commands, &in_force, &reader, &metrics);
+        let cluster = sharing(cluster, &mut zones.driver, shared)?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
@@ -151,11 +149,10 @@ impl Server {
         let first = (plan.clone(), zones.served, prepared.sizes);
         let mut core_loop = ControlLoop::new(first, zones.driver, (zones.keeper, health), handles);
         core_loop.settle(&mut zones.events).await;
-        let streams = Streams::start().map_err(|error| no_runtime(&error))?;
         let tables = announce((&ready, &core_loop), clock, (&commands, &audit));
         let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &tables);
         let served = service((clock, metrics), (tables, deferred, start.secrets), &plan)?;
-        let doors = doors.open(served, streams.handle())?;
+        let (doors, streams) = open(doors, served)?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
             commands: command_queue,
@@ -296,15 +293,10 @@ fn shared(state: &control::State) -> ControlShares {
     )
 }
 
-/// Shares what is declared, if there is anybody to share it with.
-fn share_declared(
-    cluster: &Option<ClusterDriver>,
-    zones: &mut ZoneDriver,
-    with: (&mpsc::Sender<Command>, &InForce),
-) -> Result<(), Failure> {
-    let copy = cluster.as_ref().map(|own| own.copy().clone());
-    let begun = copy.map_or(Ok(()), |copy| declared_sharing::begin(copy, zones, with));
-    begun.map_err(|error| no_thread(&error))
+/// Opens what is answered at, with the threads for streams.
+fn open(doors: Doors, served: Service) -> Result<(OpenDoors, Streams), Failure> {
+    let streams = Streams::start().map_err(|error| no_runtime(&error))?;
+    Ok((doors.open(served, streams.handle())?, streams))
 }
 
 /// The zones of the first config, and what drives them.
@@ -474,6 +466,32 @@ fn is_ready(driver: &ZoneDriver, waited: Span, patience: FirstAnswer) -> bool {
 
 fn not_answering(error: &io::Error) -> Failure {
     format!("cannot start answering: {error}")
+}
+
+/// Shares what is declared, and has releases of the shared config taken by whoever reads configs, if there is anybody to share with.
+fn sharing(
+    cluster: Option<ClusterDriver>,
+    zones: &mut ZoneDriver,
+    (commands, in_force, reader, metrics): (
+        &mpsc::Sender<Command>,
+        &InForce,
+        &Option<Requests>,
+        &Arc<Metrics>,
+    ),
+) -> Result<Option<ClusterDriver>, Failure> {
+    let Some(mut cluster) = cluster else {
+        return Ok(None);
+    };
+    let begun = declared_sharing::begin(cluster.copy().clone(), zones, (commands, in_force));
+    begun.map_err(|error| no_thread(&error))?;
+    if let Some(requests) = reader.clone() {
+        // A reader that has ended drops the reply, and that is the outcome.
+        let share =
+            move |text, reply| drop(requests.send(reader::ReaderMessage::Share(text, reply)));
+        let tools = (Box::new(share) as _, Arc::clone(metrics));
+        cluster.distribution.equip(tools);
+    }
+    Ok(Some(cluster))
 }
 
 type Requests = std::sync::mpsc::Sender<reader::ReaderMessage>;

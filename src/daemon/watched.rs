@@ -25,6 +25,8 @@ pub(super) type ConfigRead = Result<(Box<Prepared>, Judgement), String>;
 pub(super) struct WatchRecorder {
     audit: AuditTrail,
     config: PathBuf,
+    /// Whose changes they are, and the way by which they come.
+    identity: (String, &'static str),
     /// The refusal that was written last.
     refused: Option<String>,
 }
@@ -41,7 +43,16 @@ impl WatchRecorder {
         Self {
             audit,
             config: config.to_owned(),
+            identity: ("watch".to_owned(), "file"),
             refused: None,
+        }
+    }
+
+    /// One for a text of this file that somebody has signed.
+    pub(super) fn of(&self, (path, signer): (&Path, &str)) -> Self {
+        Self {
+            identity: (signer.to_owned(), "cluster"),
+            ..Self::new(self.audit.clone(), path)
         }
     }
 
@@ -103,8 +114,8 @@ impl WatchRecorder {
 
     fn entry(&self, in_force: &Source) -> AuditEntry {
         AuditEntry {
-            identity: "watch".to_owned(),
-            way: "file".to_owned(),
+            identity: self.identity.0.clone(),
+            way: self.identity.1.to_owned(),
             what: json!({ "action": "reload", "file": self.config.display().to_string() }),
             before: hashes(in_force),
             ..AuditEntry::default()

@@ -302,7 +302,9 @@ pub fn record(entry: &LoggedEntry, cluster: &Cluster, calendar: Calendar) -> Opt
         | LogAct::Refuse(_)
         | LogAct::Revoke(_)
         | LogAct::PutChallenge(..)
-        | LogAct::DeleteChallenge(_) => return None,
+        | LogAct::DeleteChallenge(_)
+        | LogAct::HaltRelease(_)
+        | LogAct::ResumeRelease(_) => return None,
     };
     Some(OrderRecord {
         order: Order {

@@ -27,8 +27,21 @@ pub struct ClusterRules {
     pub listen: Vec<SocketAddr>,
     /// Peers that this node asks, each as `host:port`.
     pub peers: Vec<String>,
+    /// The rule by which releases of the shared config are taken; absent: none is.
+    pub distribute: Option<DistributeRule>,
     /// Files that are read when a connection begins.
     pub files: ClusterFiles,
+}
+
+/// The rule by which releases of the shared config are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DistributeRule {
+    /// The included file that holds the release in force.
+    pub file: PathBuf,
+    /// Keys that may sign one (Ed25519, RFC 8032).
+    pub keys: Vec<[u8; 32]>,
+    /// Time for which a node must have been sound with it before the next ones take it.
+    pub soak: Span,
 }
 
 /// The rule by which a node gives its anycast route back.

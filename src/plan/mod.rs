@@ -68,7 +68,9 @@ pub use access::{
     ScopeKind, ScopePattern,
 };
 pub use acme::{Acme, Grant};
-pub use cluster::{ClusterFiles, ClusterNode, ClusterPart, ClusterRules, WithdrawRule};
+pub use cluster::{
+    ClusterFiles, ClusterNode, ClusterPart, ClusterRules, DistributeRule, WithdrawRule,
+};
 pub use cohort_order::CohortOrder;
 pub use combination::Combination;
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};

@@ -27,6 +27,7 @@ use super::log::{LoggedEntry, SharedLog};
 use super::orders;
 use super::panel::{OtherVantage, VantagePanel};
 use super::record::{Envelope, RecordStream, Sealed};
+use super::release::ReleasesHeard;
 use super::roster::Roster;
 use super::ruling::Quorum;
 use super::seal::{Author, AuthorSeal};
@@ -57,6 +58,7 @@ pub struct Cluster {
     /// Keys of zones, as nodes serve them, and secrets on their way.
     pub(super) keys: KeysHeard,
     pub(super) declared: DeclaredHeard,
+    pub(super) releases: ReleasesHeard,
     pub(super) log: SharedLog,
     /// Own entries from a time that has not come, because the clock was set back before others had them.
     waiting: BTreeMap<EntryHash, LoggedEntry>,
@@ -194,6 +196,7 @@ impl Cluster {
             loads: BTreeMap::new(),
             declared: DeclaredHeard::default(),
             keys: KeysHeard::default(),
+            releases: ReleasesHeard::default(),
             waiting: BTreeMap::new(),
             ahead: SharedLog::default(),
             names: Vec::new(),
@@ -476,6 +479,7 @@ impl Cluster {
         self.their_names.retain(|author, _| stays(author));
         self.keys.retain(stays);
         self.declared.retain(stays);
+        self.releases.retain(stays);
     }
 
     /// Takes a start past one that somebody else has, under this node's key; if it has done so too often, there is a twin.

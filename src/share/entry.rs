@@ -38,6 +38,10 @@ pub enum LogAct {
     PutChallenge(u32, Vec<u8>),
     /// Answer it no more.
     DeleteChallenge(Vec<u8>),
+    /// Take the release of this version into force nowhere any more.
+    HaltRelease(u64),
+    /// Go on with it.
+    ResumeRelease(u64),
 }
 
 /// Orders of which one holds.
@@ -88,15 +92,23 @@ const OVERRIDES: u8 = 2;
 const APPROVALS: u8 = 3;
 const REVOCATIONS: u8 = 4;
 const CHALLENGES: u8 = 5;
+const RELEASES: u8 = 6;
 
 impl LogAct {
     /// Of two acts given in ignorance of each other the one with more caution holds: a drain over an undrain, a refusal
-    /// over an approval, the smaller share, a challenge rather than none.
+    /// over an approval, the smaller share, a challenge rather than none, no release rather than one.
     #[must_use]
     pub fn caution(&self) -> u16 {
         match self {
-            Self::Undrain | Self::Approve(_) | Self::DeleteChallenge(_) => 0,
-            Self::Drain | Self::Refuse(_) | Self::Revoke(_) | Self::PutChallenge(..) => 1,
+            Self::Undrain
+            | Self::Approve(_)
+            | Self::DeleteChallenge(_)
+            | Self::ResumeRelease(_) => 0,
+            Self::Drain
+            | Self::Refuse(_)
+            | Self::Revoke(_)
+            | Self::PutChallenge(..)
+            | Self::HaltRelease(_) => 1,
             // No override at all is safer than one that gives all, and less safe than one that takes.
             Self::Override(Permille::FULL) => 0,
             Self::Lift => 1,
@@ -152,6 +164,8 @@ impl LogAct {
             Self::PutChallenge(_, text) | Self::DeleteChallenge(text) => {
                 (CHALLENGES, short_hash(text))
             }
+            // Of the newest one that was spoken of.
+            Self::HaltRelease(_) | Self::ResumeRelease(_) => (RELEASES, 0),
         }
     }
 
@@ -166,6 +180,8 @@ impl LogAct {
             Self::Revoke(author) => (7, author.0, &[]),
             Self::PutChallenge(ttl, text) => (8, (*ttl).into(), text),
             Self::DeleteChallenge(text) => (9, 0, text),
+            Self::HaltRelease(version) => (12, *version, &[]),
+            Self::ResumeRelease(version) => (13, *version, &[]),
         };
         out.u8(kind);
         out.u64(number);
@@ -176,8 +192,9 @@ impl LogAct {
         let wrong = from.wrong("act");
         let (kind, number) = (from.u8()?, from.u64()?);
         let octets = from.octets(CLUSTER_TEXT_BYTES.3)?;
-        let has_number = matches!(kind, 3 | 5..=8);
-        if (!has_number && number != 0) || (kind < 8 && !octets.is_empty()) {
+        let has_number = matches!(kind, 3 | 5..=8 | 12 | 13);
+        let has_octets = matches!(kind, 8 | 9);
+        if (!has_number && number != 0) || (!has_octets && !octets.is_empty()) {
             return Err(wrong);
         }
         Ok(match kind {
@@ -196,6 +213,8 @@ impl LogAct {
                 Self::PutChallenge(ttl, octets.to_vec())
             }
             9 => Self::DeleteChallenge(octets.to_vec()),
+            12 => Self::HaltRelease(number),
+            13 => Self::ResumeRelease(number),
             _ => return Err(wrong),
         })
     }
@@ -265,7 +284,9 @@ impl OrderEntry {
             | LogAct::Lift
             | LogAct::Approve(_)
             | LogAct::Refuse(_)
-            | LogAct::Revoke(_) => 0,
+            | LogAct::Revoke(_)
+            | LogAct::HaltRelease(_)
+            | LogAct::ResumeRelease(_) => 0,
         };
         if self.scope.len() > scope
             || self.by.len() > by

@@ -251,7 +251,7 @@ impl Cluster {
         for author in self.authors(turn) {
             let log = self.newer_log(author, have);
             let others = self.newest.range(
-                (author, RecordStream::Names(0))..=(author, RecordStream::Declared(u16::MAX)),
+                (author, RecordStream::Names(0))..=(author, RecordStream::Release(u16::MAX)),
             );
             let others = others.map(|(_, record)| record).filter(missing);
             for record in log.into_iter().chain(others) {
@@ -371,7 +371,8 @@ impl Cluster {
             | RecordStream::Load
             | RecordStream::Rings(_)
             | RecordStream::Secrets
-            | RecordStream::Declared(_) => self
+            | RecordStream::Declared(_)
+            | RecordStream::Release(_) => self
                 .take_newer(now, wall, record)
                 .map_err(RecordRefusal::Garbled),
         }
@@ -532,6 +533,7 @@ impl Cluster {
                 self.declared
                     .take((author, part), SharedChange::unpack(content)?);
             }
+            RecordStream::Release(part) => self.releases.take(author, part, content)?,
             RecordStream::Log => {}
         }
         self.newest.insert((author, stream), record);

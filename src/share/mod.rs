@@ -16,7 +16,7 @@
 //! | [`Author`], [`AuthorKey`], [`AuthorSeal`] | a node by its key, the key that verifies, the key that signs |
 //! | [`Boot`] | one start of an author: the first half of a ULID; `(boot, seq)` rises |
 //! | [`Roster`], [`RosterMember`] | who takes part: key, region, provider, vantage or follower, revoked |
-//! | [`Sealed`], [`RecordStream`] | a record, and which of an author's it is: vote, names, log, head, load, keys, what is declared |
+//! | [`Sealed`], [`RecordStream`] | a record, and which of an author's it is: vote, names, log, head, load, keys, what is declared, release |
 //! | [`Ballot`] | a vote: all that one vantage sees, as bitmaps by the places of its plan's targets |
 //! | [`VantagePanel`] | what all vantages see, by the places of *this* node's plan; asked for the ruling on a target |
 //! | [`OwnVote`], [`VantageView`], [`VantageLabel`] | this node's part in that; what each vantage says of a target, for people |
@@ -29,6 +29,7 @@
 //! | [`ClusterView`] | what one node knows of the others, for people |
 //! | [`RingsTold`], [`NodeSecrets`] | the keys that a node serves its zones with, and secrets of such, encrypted to those who lack them |
 //! | [`SharedChange`], [`DeclaredTelling`] | what is declared, as nodes tell it, and which of it each tells |
+//! | [`Release`], [`Rollout`] | the shared part of a config, signed by an administrator; one node's part in its rollout |
 //! | [`Have`], [`TakenBundle`], [`RecordFate`] | what carriers carry, and what became of it |
 //!
 //! # The seam of carriers
@@ -64,6 +65,9 @@ mod orders;
 mod packing;
 mod panel;
 pub mod record;
+mod release;
+mod release_view;
+mod rollout;
 mod roster;
 pub mod route;
 pub mod ruling;
@@ -75,6 +79,7 @@ mod telling;
 #[cfg(test)]
 mod tests;
 mod view;
+mod waves;
 
 pub use ballot::{Ballot, PlaceSet, PlanHash, TargetNames};
 pub use cluster::{Cluster, ClusterStart, Footing, Intent, IntentRefusal, Sight, Tuning};
@@ -87,6 +92,12 @@ pub use orders::{OrderEffect, OrderInForce, ScopeCapacity};
 pub use packing::Garbled;
 pub use panel::{OtherVantage, OwnVote, VantageLabel, VantagePanel, VantageView};
 pub use record::{Envelope, RecordStream, Sealed};
+pub use release::{
+    Release, ReleaseConsent, ReleaseFault, ReleaseHead, ReleaseId, ReleasePace, ReleaseStage,
+    ReleaseWord,
+};
+pub use release_view::{ReleaseNodeView, ReleaseView};
+pub use rollout::{ReleaseOrder, Rollout, RolloutDeed, RolloutNews, RolloutRules, Vitals};
 pub use roster::{MemberAdmission, MemberRole, Roster, RosterFault, RosterMember};
 pub use route::{AnycastRoute, RouteFault, RouteRule, RouteSight, RouteStep};
 pub use ruling::{Electorate, Ruling, Trust, VantageId, Vote};

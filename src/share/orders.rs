@@ -154,7 +154,9 @@ fn takes(act: &LogAct) -> bool {
         | LogAct::Refuse(_)
         | LogAct::Revoke(_)
         | LogAct::PutChallenge(..)
-        | LogAct::DeleteChallenge(_) => false,
+        | LogAct::DeleteChallenge(_)
+        | LogAct::HaltRelease(_)
+        | LogAct::ResumeRelease(_) => false,
     }
 }
 

@@ -39,6 +39,8 @@ pub enum RecordStream {
     Secrets,
     /// Records and objects that are declared, in parts.
     Declared(u16),
+    /// The newest release of the shared config: a word on it, then its text in parts.
+    Release(u16),
 }
 
 /// The outside of a record.
@@ -74,7 +76,8 @@ impl RecordStream {
             | Self::Head
             | Self::Load
             | Self::Rings(_)
-            | Self::Secrets => CLUSTER_RECORD_BYTES,
+            | Self::Secrets
+            | Self::Release(_) => CLUSTER_RECORD_BYTES,
         }
     }
 
@@ -88,6 +91,7 @@ impl RecordStream {
             Self::Rings(part) => (6, part),
             Self::Secrets => (7, 0),
             Self::Declared(part) => (8, part),
+            Self::Release(part) => (9, part),
         }
     }
 
@@ -108,6 +112,7 @@ impl RecordStream {
             (6, part) => Ok(Self::Rings(part)),
             (7, 0) => Ok(Self::Secrets),
             (8, part) if part < CLUSTER_DECLARED.2 => Ok(Self::Declared(part)),
+            (9, part) => Ok(Self::Release(part)),
             _ => Err(wrong),
         }
     }

@@ -82,7 +82,7 @@ impl Cluster {
         voted.max(self.heads.get(&author).map(|(came, _)| *came))
     }
 
-    fn is_away(&self, now: Moment, author: Author) -> bool {
+    pub(super) fn is_away(&self, now: Moment, author: Author) -> bool {
         let last = self.last_heard(author).unwrap_or(self.started);
         self.footing() != Footing::Apart && now.since(last) > self.window()
     }

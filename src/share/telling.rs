@@ -39,6 +39,7 @@ impl Cluster {
 
     /// Says all of it once more, in another start of this node.
     pub(super) fn say_keys_again(&mut self) {
+        self.releases.say_again();
         self.say_own_rings();
         if let Some(secrets) = self.keys.own_secrets.take() {
             self.say_secrets(secrets);

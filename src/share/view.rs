@@ -12,6 +12,7 @@ use super::ballot::Ballot;
 use super::cluster::{Cluster, Footing};
 use super::head::NodeHead;
 use super::record::{RecordStream, Sealed};
+use super::release_view::ReleaseView;
 use super::roster::{MemberRole, RosterMember};
 use super::ruling::Trust;
 use super::seal::Author;
@@ -62,6 +63,9 @@ pub struct ClusterSummary {
     /// Why it is withdrawn or unsound; for a person.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub route_reason: String,
+    /// The newest release of the shared config, if one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<ReleaseView>,
     /// The other nodes, by name.
     pub others: Vec<OtherNode>,
     /// The time at which the certificate expires that this node shows to others, as its carrier has read it last; seconds since 1970.
@@ -211,6 +215,8 @@ impl Cluster {
             // The route is this node's own affair: whoever drives it says how it stands.
             route: String::new(),
             route_reason: String::new(),
+            // So is how far it is with a release.
+            release: None,
             others: {
                 let others = nodes.iter().filter(|node| node.state != "this");
                 let short = others.map(|node| OtherNode {

@@ -59,6 +59,7 @@ mod postgres;
 mod privileges;
 mod probes;
 mod query;
+mod releases;
 mod restart;
 mod rollover;
 mod rooted;

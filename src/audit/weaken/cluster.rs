@@ -43,6 +43,7 @@ fn rules(before: &ClusterRules, after: &ClusterRules, found: &mut Findings) {
         beat: _,
         // Its route, and no answer.
         withdraw: _,
+        distribute,
     } = before;
     for next in &after.nodes {
         let mut own = nodes.iter();
@@ -63,6 +64,20 @@ fn rules(before: &ClusterRules, after: &ClusterRules, found: &mut Findings) {
     }
     let part = [*up_while, after.up_while].map(|part| part.unwrap_or(Permille::FULL));
     found.rise(LossKind::Guard, "cluster.up_while", part);
+    let keys = [distribute, &after.distribute].map(|rule| {
+        let keys = rule.iter().flat_map(|rule| &rule.keys);
+        keys.copied().collect::<BTreeSet<_>>()
+    });
+    if let [before, after] = &keys
+        && !after.is_subset(before)
+    {
+        let count = |keys: &BTreeSet<_>| format!("{} keys", keys.len());
+        let change = [
+            count(before),
+            format!("{}, others among them", count(after)),
+        ];
+        found.tell(KIND, "cluster.distribute.keys", change);
+    }
     trusted(files, &after.files, found);
 }
 

@@ -24,7 +24,9 @@ use crate::config::cluster::{ClusterNodeSpec, ClusterSpec, WithdrawWord};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::Spec;
-use crate::plan::{ClusterFiles, ClusterNode, ClusterPart, ClusterRules, Pair, WithdrawRule};
+use crate::plan::{
+    ClusterFiles, ClusterNode, ClusterPart, ClusterRules, DistributeRule, Pair, WithdrawRule,
+};
 
 /// Vantages below which two that fail leave nobody to tell them from the world.
 const FEW: usize = 3;
@@ -34,6 +36,8 @@ const MANY: usize = 8;
 const HOLD: Span = Span::from_secs(60);
 /// Time for which most nodes may have newer data.
 const STALE_AFTER: Span = Span::from_secs(300);
+/// Time for which a node must have been sound with a release.
+const SOAK: Span = Span::from_secs(300);
 /// Share of those who say up from which on a target is up anyway.
 const HALF: Permille = Permille(500);
 
@@ -81,6 +85,7 @@ pub(super) fn resolve(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Op
         alone_after: own.alone_after.value,
         up_while: own.up_while.as_ref().map(|own| own.value),
         withdraw: withdraw(spec, own, found),
+        distribute: distribute(spec, own, found),
         listen: own.listen.iter().map(|one| one.value).collect(),
         peers: own.peers.iter().map(|one| one.value.clone()).collect(),
         files: ClusterFiles {
@@ -317,6 +322,25 @@ fn withdraw(spec: &Spec, own: &ClusterSpec, found: &mut Diagnostics) -> Option<W
     })
 }
 
+/// The rule by which releases of the shared config are taken. The file that they are written to must be a part of this config.
+fn distribute(spec: &Spec, own: &ClusterSpec, found: &mut Diagnostics) -> Option<DistributeRule> {
+    let distribute = own.distribute.as_ref()?;
+    let file = distribute.file.as_ref()?;
+    let path = spec.resolve(file);
+    let shown = path.display().to_string();
+    if spec.parts().skip(1).all(|(part, _)| part != shown) {
+        found
+            .error(&file.at, format!("`{}` is not included", file.value))
+            .label("a release that is written there would change nothing")
+            .help("name it in `include` of this config; an empty file does for a beginning");
+    }
+    Some(DistributeRule {
+        file: path,
+        keys: distribute.keys.iter().map(|key| key.value).collect(),
+        soak: distribute.soak.as_ref().map_or(SOAK, |own| own.value),
+    })
+}
+
 /// Checks how others are reached.
 fn check_carriage(own: &ClusterSpec, names: &[String], found: &mut Diagnostics) {
     within(
@@ -379,7 +403,7 @@ fn is_self(peer: &str, listen: &[At<SocketAddr>], names: &[String]) -> bool {
 fn seal(text: &[u8]) -> Result<[u8; 32], Fault> {
     let wrong = || ("holds no key of a node".to_owned(), SEAL);
     let text = std::str::from_utf8(text).map_err(|_| wrong())?;
-    let seed = from_hexadecimal(text.trim()).ok_or_else(wrong)?;
+    let seed: [u8; 32] = from_hexadecimal(text.trim()).ok_or_else(wrong)?;
     let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| wrong())?;
     pair.public_key().as_ref().try_into().map_err(|_| wrong())
 }

@@ -151,6 +151,7 @@ fn cluster(spec: &ClusterSpec) -> impl Debug {
         withdraw: _,
         withdraw_hold: _,
         stale_after: _,
+        distribute: _,
     } = spec;
     let nodes = nodes.iter().map(|node| {
         let ClusterNodeSpec {

@@ -17,6 +17,7 @@
 //! withdraw    = "isolated"                   # the anycast route; or "stale", "never"
 //! withdraw_hold = "1m"
 //! stale_after = "5m"                         # of "stale"
+//! distribute  = { file = "shared.toml", keys = ["ed25519:…"], soak = "5m" }
 //!
 //! [[cluster.nodes]]
 //! name     = "fra1"
@@ -31,7 +32,7 @@ use toml::de::DeValue;
 
 use super::{items, path, plain};
 use crate::base::{Span, from_hexadecimal};
-use crate::config::cluster::{ClusterNodeSpec, ClusterSpec, WithdrawWord};
+use crate::config::cluster::{ClusterNodeSpec, ClusterSpec, DistributeSpec, WithdrawWord};
 use crate::config::reader::{At, Fields};
 use crate::config::value::{self, Trouble};
 
@@ -46,6 +47,8 @@ const WITHDRAW: [(&str, WithdrawWord); 3] = [
 ];
 /// Shortest and longest time until a route goes or comes back.
 const WITHDRAW_SPANS: [Span; 2] = [Span::from_secs(10), Span::from_secs(24 * 3600)];
+/// Shortest and longest time for which a node must have been sound with a release.
+const SOAKS: [Span; 2] = [Span::from_secs(2), Span::from_secs(7 * 24 * 3600)];
 /// The beginning of a public key's text.
 const KEY: &str = "ed25519:";
 /// Time without a majority after which those who are heard decide.
@@ -80,10 +83,21 @@ pub(super) fn cluster(document: &mut Fields<'_, '_>) -> Option<ClusterSpec> {
         withdraw: fields.optional("withdraw", value::word(&WITHDRAW)),
         withdraw_hold: fields.optional("withdraw_hold", withdraw_span),
         stale_after: fields.optional("stale_after", withdraw_span),
+        distribute: fields.table("distribute").map(distribute),
         nodes: fields.tables("nodes").into_iter().map(node).collect(),
     };
     fields.finish();
     Some(spec)
+}
+
+fn distribute(mut fields: Fields<'_, '_>) -> DistributeSpec {
+    let spec = DistributeSpec {
+        file: fields.required("file", r#""shared.toml""#, path),
+        keys: fields.required_list("keys", r#"["ed25519:…"]"#, public_key),
+        soak: fields.optional("soak", soak),
+    };
+    fields.finish();
+    spec
 }
 
 fn node(mut fields: Fields<'_, '_>) -> ClusterNodeSpec {
@@ -121,6 +135,17 @@ fn withdraw_span(value: &DeValue<'_>) -> Result<Span, Trouble> {
         let message = format!("{span} is not between {least} and {most}");
         Err(Trouble::new(message)
             .with_help("`withdraw_hold` is \"1m\" and `stale_after` \"5m\" if omitted"))
+    }
+}
+
+fn soak(value: &DeValue<'_>) -> Result<Span, Trouble> {
+    let span = value::span(value)?;
+    let [least, most] = SOAKS;
+    if (least..=most).contains(&span) {
+        Ok(span)
+    } else {
+        let message = format!("`soak` of {span} is not between {least} and {most}");
+        Err(Trouble::new(message).with_help("the default is \"5m\""))
     }
 }
 

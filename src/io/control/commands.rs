@@ -115,6 +115,13 @@ pub enum Command {
         /// The result, or why there is none; for a person.
         reply: oneshot::Sender<Result<String, String>>,
     },
+    /// Bring a release of the shared config, halt it, or let it go on.
+    Release {
+        /// The wish.
+        ask: ReleaseAsk,
+        /// The result, or why there is none; for a person.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
     /// Set, remove or list challenges.
     Challenge {
         /// The order.
@@ -146,6 +153,22 @@ pub struct Revocation {
     pub author: String,
     /// The reason.
     pub reason: String,
+}
+
+/// A wish about releases of the shared config.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReleaseAsk {
+    /// Take this one, signed, and give it to the others.
+    Push(String),
+    /// Halt the newest one, or let it go on.
+    Halt {
+        /// Tells which.
+        halts: bool,
+        /// The author.
+        by: String,
+        /// The reason.
+        reason: String,
+    },
 }
 
 /// A wish about machines of a demo.

@@ -13,6 +13,7 @@
 //! | `origin` | whether a browser was led here by another site's page |
 //! | `looks` | what is told of the server |
 //! | `cluster` | what is told of other nodes, and how one is revoked |
+//! | `release` | releases of the shared config: brought, halted, let go on |
 //! | `scrape` | in which form metrics are told |
 //! | `changes` | what may be ordered |
 //! | `parameters` | what stands behind `?` |
@@ -49,7 +50,7 @@ use tokio::task::AbortHandle;
 
 pub use self::commands::{
     Command, ControlSurroundings, Force, LogReport, MachineFate, MachineOrder, OrderRefusal,
-    PushReport, Revocation, State,
+    PushReport, ReleaseAsk, Revocation, State,
 };
 pub use self::compared::{ComparedConfig, ComparedPart, ObjectsDone, ProvedConfig};
 pub use self::failures::Failures;
@@ -96,6 +97,7 @@ mod page;
 mod parameters;
 mod push;
 mod recorded;
+mod release;
 mod replies;
 mod routes;
 mod sampler;

@@ -8,8 +8,8 @@
 use utoipa::OpenApi;
 
 use super::{
-    changes, cluster, compare, declared, identity, live, looks, map, objects, push, scrape,
-    timeline,
+    changes, cluster, compare, declared, identity, live, looks, map, objects, push, release,
+    scrape, timeline,
 };
 
 #[derive(OpenApi)]
@@ -39,6 +39,7 @@ use super::{
         compare::verify,
         cluster::cluster,
         cluster::revoke,
+        release::release,
         changes::reload,
         changes::upgrade,
         push::push,
@@ -92,7 +93,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 43] = [
+    const COUNTS: [&str; 46] = [
         "added",
         "asn",
         "band",
@@ -108,6 +109,7 @@ mod tests {
         "generation",
         "heard",
         "held",
+        "in_force",
         "lost_lines",
         "made",
         "missed",
@@ -134,6 +136,8 @@ mod tests {
         "tag",
         "tier",
         "value",
+        "version",
+        "wave",
         "weight",
         "written",
     ];

@@ -17,7 +17,7 @@ use super::recorded::{AskedChange, unread};
 use super::replies::{Refusal, Reply, respond};
 use super::{
     changes, cluster, compare, declared, identity, live, looks, machines, map, objects, openapi,
-    origin, page, push, scrape, timeline,
+    origin, page, push, release, scrape, timeline,
 };
 use crate::plan::{AccessRules, Permission};
 
@@ -36,6 +36,7 @@ pub(super) fn router(state: State) -> Router {
         .route("/api/v1/audit/lines", get(identity::audit_lines))
         .route("/api/v1/cluster", get(cluster::cluster))
         .route("/api/v1/cluster/revoke", post(cluster::revoke))
+        .route("/api/v1/cluster/release", post(release::release))
         .route("/api/v1/plan", post(compare::plan))
         .route("/api/v1/verify", get(compare::verify))
         .route("/api/v1/reload", post(changes::reload))

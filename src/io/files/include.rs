@@ -5,11 +5,13 @@
 //! How many files there may be, and how large they are together, has a bound. What they say is not known here.
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::watch::{self, Stamp, Watch};
-use super::{explain, read};
+use super::{Loaded, explain, finish, read};
 use crate::base::limits;
-use crate::config::{self, Included};
+use crate::config::declared::DeclaredObjects;
+use crate::config::{self, Included, Spec};
 
 /// Brings all that the text of a config includes, in order, and watches it.
 pub(super) fn bring(config_path: &Path, text: &str, watch: &mut Watch) -> Vec<Included> {
@@ -62,6 +64,21 @@ pub(super) fn bring(config_path: &Path, text: &str, watch: &mut Watch) -> Vec<In
         }
     }
     all
+}
+
+/// Reads all that the config in force names, as [`super::load_in_force`] does, with another text in one of the included files.
+#[must_use]
+pub fn load_in_force_with(
+    in_force: &Spec,
+    declared: &Arc<DeclaredObjects>,
+    (path, text): (&Path, &str),
+) -> Loaded {
+    let (config, mut included) = in_force.written();
+    for one in included.iter_mut().filter(|one| one.path == path) {
+        one.content = Ok(text.as_bytes().to_vec());
+    }
+    let texts = (&*included, Some(declared));
+    finish((in_force.path(), config), texts, Watch::default())
 }
 
 /// Brings a file that has no more bytes than there is room for, and takes those away.

@@ -38,6 +38,7 @@ mod catalogs;
 mod include;
 mod watch;
 
+pub use include::load_in_force_with;
 use watch::Stamp;
 pub use watch::{PATIENCE, Watch};
 

@@ -2,12 +2,12 @@
 //!
 //! Who it is that differs is told by the page and by `waypost cluster status`; here they are counted, and only clocks are told apart.
 use super::text::{Exposition, Kind, seconds};
-use crate::share::{ClusterSummary, ClusterView, Footing};
+use crate::share::{ClusterSummary, ClusterView, Footing, ReleaseView};
 
 /// A gauge with its help, and its value in a summary.
 type CountedSeries = (&'static str, &'static str, fn(&ClusterSummary) -> usize);
 
-const COUNTS: [CountedSeries; 9] = [
+const COUNTS: [CountedSeries; 11] = [
     (
         "waypost_cluster_vantages",
         "Vantages of the cluster.",
@@ -52,6 +52,22 @@ const COUNTS: [CountedSeries; 9] = [
         "waypost_cluster_withdrawn",
         "Whether this node's anycast route is to be withdrawn (1), or not (0).",
         |own| usize::from(own.route == "withdrawn"),
+    ),
+    (
+        "waypost_cluster_release_halted",
+        "Whether the newest release of the shared config is halted (1), or not (0).",
+        |own| {
+            usize::from(
+                own.release
+                    .as_ref()
+                    .is_some_and(|one| one.state == "halted"),
+            )
+        },
+    ),
+    (
+        "waypost_cluster_release_pending",
+        "Nodes that have not proved the newest release of the shared config, or lack it.",
+        |own| own.release.as_ref().map_or(0, ReleaseView::pending),
     ),
 ];
 

@@ -252,6 +252,12 @@ impl Metrics {
         self.ledger.copy().by_region()
     }
 
+    /// All answers since the process started, and those of them that were SERVFAIL.
+    #[must_use]
+    pub fn servfails(&self) -> (u64, u64) {
+        self.ledger.copy().servfails()
+    }
+
     /// Counts something that got no reply.
     pub fn dropped(&self, cause: Dropped) {
         self.dropped[cause as usize].increment(1);

@@ -229,6 +229,20 @@ impl LedgerCopy {
         regions
     }
 
+    /// All answers since the process started, and those of them that were SERVFAIL.
+    pub(super) fn servfails(self) -> (u64, u64) {
+        let totals = self.totals();
+        let all = totals.queries.iter();
+        all.fold((0, 0), |(answers, servfails), (labels, count)| {
+            let servfail = if labels.rcode == "SERVFAIL" {
+                *count
+            } else {
+                0
+            };
+            (answers + count, servfails + servfail)
+        })
+    }
+
     fn totals(self) -> Totals {
         let mut totals = self.retired;
         for slab in &self.slabs {

@@ -161,8 +161,7 @@ impl<'t> Scanner<'t> {
         let mut path = self.header.iter().chain(keys);
         let is_plain = path.clone().next_back().is_none_or(|key| is_plain(key));
         let known = &mut self.known;
-        let mut looks =
-            |name: &&'t str| *known.entry(*name).or_insert_with(|| is_called_secret(name));
+        let looks = |name: &&'t str| *known.entry(*name).or_insert_with(|| is_called_secret(name));
         !is_plain && path.any(looks)
     }
 

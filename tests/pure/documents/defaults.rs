@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use waypost::config::{self, Files};
+use waypost::config::{self, Files, Included, Surroundings};
 
 use super::{cells, code, page, prose};
 use crate::mmdb::{self, Options};
@@ -59,6 +59,10 @@ certificate = "cluster/fra1.pem"
 private_key = "cluster/fra1-tls.key"
 roots = "tls/chain.pem"
 #@ [cluster]
+[cluster.distribute]
+file = "shared.toml"
+keys = ["ed25519:c8363596e45ef4268b3b5ed7af3034b8c18ec56e5768fe3e7f0e63565e275e03"]
+#@ [cluster.distribute]
 [[cluster.nodes]]
 name = "fra1"
 key = "ed25519:c8363596e45ef4268b3b5ed7af3034b8c18ec56e5768fe3e7f0e63565e275e03"
@@ -286,7 +290,17 @@ fn sample(section: &str, lines: &str) -> String {
 
 /// All that is decided of a text, but for the numbers that tell texts apart; or what is wrong with it.
 fn decided(text: &str) -> Result<String, String> {
-    let (spec, found) = config::read(Path::new("tests/config/config.toml"), text);
+    let included = [Included {
+        pattern: "shared.toml".to_owned(),
+        path: "tests/config/shared.toml".into(),
+        content: Ok(Vec::new()),
+    }];
+    let around = Surroundings {
+        included: &included,
+        ..Surroundings::default()
+    };
+    let path = Path::new("tests/config/config.toml");
+    let (spec, found) = config::read_within(path, text, &around);
     let mut files = Files::new();
     loop {
         let wanted = spec.files(&files);

@@ -8,6 +8,7 @@
 //! | `declared` | what is declared on one node, and comes to all |
 //! | `engines`, `site` | the same with a whole engine on each node: what the cluster's ruling does to health and answers |
 //! | `regions` | clients of regions whose own vantages see otherwise than the rest |
+//! | `releases` | releases of the shared config: in waves, halted, refused |
 //! | `model` | three nodes and every interleaving: votes, orders, isolation, being alone |
 //!
 //! A world is rough for some minutes, then everything heals but the liars, and all must come to the same. `CLUSTER_SEEDS` says how
@@ -18,6 +19,7 @@ mod engines;
 mod model;
 mod nodes;
 mod regions;
+mod releases;
 mod site;
 mod world;
 

@@ -82,6 +82,7 @@ pub(super) fn plan() -> Arc<Plan> {
         alone_after: Some(Span(ALONE_AFTER)),
         up_while: None,
         withdraw: None,
+        distribute: None,
         listen: Vec::new(),
         peers: Vec::new(),
         files: ClusterFiles {

@@ -99,6 +99,7 @@ impl Site {
             alone_after: None,
             up_while: None,
             withdraw: None,
+            distribute: None,
             listen: vec![self.address(node)],
             peers: asked
                 .iter()

@@ -129,6 +129,7 @@ mod tests {
             alone_after: None,
             up_while: None,
             withdraw: None,
+            distribute: None,
             listen: Vec::new(),
             peers: names[1..].to_vec(),
             files: ClusterFiles {
