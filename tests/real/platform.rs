@@ -15,6 +15,8 @@ use crate::world::{Process, World, addresses, dig, get, repository, run, wait_fo
 const FRANKFURT: &str = "192.0.2.10";
 const ICELAND: &str = "192.0.2.30";
 const TORONTO: &str = "198.51.100.10";
+/// Of the user of databases, where its certificates would be.
+const HOME: &str = "/var/lib/postgresql";
 /// Networks of clients that are asked for, in each country.
 const CLIENTS: u8 = 20;
 
@@ -163,8 +165,8 @@ impl Database {
     }
 
     /// Made by the shipped script, which asks the primary from its own region.
-    fn standby(world: &World, place: &Place) -> Self {
-        let folder = Self::folder(world, "standby");
+    fn standby(world: &World, place: &Place, name: &str) -> Self {
+        let folder = Self::folder(world, name);
         let shipped = repository("deploy/platform/postgres/standby");
         fs::copy(shipped, world.path("standby-script")).unwrap();
         let basebackup = as_postgres("pg_basebackup");
@@ -173,9 +175,10 @@ impl Database {
         script
             .args(["--reuid=postgres", "--regid=postgres", "--clear-groups"])
             .arg(world.path("standby-script"))
-            .args([FRANKFURT, "tor_digitalocean"])
+            .args([FRANKFURT, name])
             .arg(&folder)
             .env("PG_BASEBACKUP", basebackup)
+            .env("HOME", HOME)
             .env("PGPASSWORD", "replicator-secret")
             .env("PGSSLROOTCERT", world.path("secrets/database-ca.pem"))
             .current_dir("/");
@@ -187,7 +190,12 @@ impl Database {
         let postgres = as_postgres("postgres");
         let mut server = place.command("setpriv");
         server.args(postgres.get_args()).arg("-D").arg(&folder);
-        let sockets = format!("unix_socket_directories={}", folder.display());
+        server.env("HOME", HOME);
+        // Beside its data, of which copies are made.
+        let sockets = folder.with_extension("sockets");
+        fs::create_dir_all(&sockets).unwrap();
+        give(&sockets);
+        let sockets = format!("unix_socket_directories={}", sockets.display());
         let archiving = match archive {
             Some(_) => "archive_mode=on",
             None => "archive_mode=off",
@@ -210,7 +218,8 @@ impl Database {
     fn client(&self) -> Command {
         let mut psql = as_postgres("psql");
         psql.args(["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-h"]);
-        psql.arg(&self.folder).stderr(Stdio::null());
+        psql.arg(self.folder.with_extension("sockets"))
+            .stderr(Stdio::null());
         psql
     }
 
@@ -263,7 +272,7 @@ fn done(command: &mut Command) {
 fn configure(world: &World) {
     let folder = repository("deploy/platform/waypost");
     let mut config = fs::read_to_string(folder.join("config.toml.j2")).unwrap();
-    let fast = "interval = \"2s\"\ntimeout = \"2s\"";
+    let fast = "interval = \"2s\"\ntimeout = \"2s\"\nfall = 5";
     for (shipped, own) in [
         ("\"0.0.0.0:53\", \"[::]:53\"", "\"127.0.0.20:53\""),
         ("{{ inventory_hostname }}", "test"),
@@ -334,12 +343,13 @@ fn a_region_is_lost_and_comes_back_once_its_data_has() {
     let world = World::new();
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();
     certificates(&world);
-    let elsewhere = ["192.0.2.30", "192.0.2.40", "203.0.113.10", "203.0.113.20"];
+    let others = ["192.0.2.30", "192.0.2.40", "203.0.113.10", "203.0.113.20"];
     let mut frankfurt = Region::start(&world, 0, "frankfurt", &[FRANKFURT, "192.0.2.20"]);
     let toronto = Region::start(&world, 1, "toronto", &[TORONTO, "198.51.100.20"]);
-    let _elsewhere = Region::start(&world, 2, "elsewhere", &elsewhere);
+    let elsewhere = Region::start(&world, 2, "elsewhere", &others);
     let primary = Database::primary(&world, &frankfurt.place, None);
-    let standby = Database::standby(&world, &toronto.place);
+    let standby = Database::standby(&world, &toronto.place, "toronto_standby");
+    let _other = Database::standby(&world, &elsewhere.place, "other_standby");
     configure(&world);
     let _waypost = world.waypost();
     for endpoint in ["fra-hetzner", "tor-digitalocean", "kef-1984", "sin-vultr"] {
@@ -424,7 +434,7 @@ fn what_was_written_is_restored_from_the_other_country() {
         ("/var/spool/pgbackrest", own("spool")),
         (
             "/var/lib/postgresql/15/main",
-            format!("{0}\npg1-socket-path={0}", own("primary")),
+            format!("{0}\npg1-socket-path={0}.sockets", own("primary")),
         ),
         (
             "[global]",
