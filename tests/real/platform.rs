@@ -272,7 +272,7 @@ fn done(command: &mut Command) {
 fn configure(world: &World) {
     let folder = repository("deploy/platform/waypost");
     let mut config = fs::read_to_string(folder.join("config.toml.j2")).unwrap();
-    let fast = "interval = \"2s\"\ntimeout = \"2s\"\nfall = 5";
+    let fast = "interval = \"5s\"\ntimeout = \"5s\"";
     for (shipped, own) in [
         ("\"0.0.0.0:53\", \"[::]:53\"", "\"127.0.0.20:53\""),
         ("{{ inventory_hostname }}", "test"),
