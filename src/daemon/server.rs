@@ -127,8 +127,11 @@ impl Server {
         let in_force = Arc::new(RwLock::new(prepared.source));
         let reading = (start.config, start.watch, (&in_force, &audit));
         let ((reader, readings), comparer, (names, holding)) = reader(reading, clock, zones.names)?;
-        let shared = (&commands, &in_force, &reader, &metrics);
-        let cluster = sharing(cluster, &mut zones.driver, shared)?;
+        let cluster = share(
+            cluster,
+            &mut zones.driver,
+            (&commands, &in_force, &reader, &metrics),
+        )?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
@@ -469,7 +472,7 @@ fn not_answering(error: &io::Error) -> Failure {
 }
 
 /// Shares what is declared, and has releases of the shared config taken by whoever reads configs, if there is anybody to share with.
-fn sharing(
+fn share(
     cluster: Option<ClusterDriver>,
     zones: &mut ZoneDriver,
     (commands, in_force, reader, metrics): (

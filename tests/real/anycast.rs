@@ -23,12 +23,12 @@ const ANYCAST: &str = "192.0.2.53";
 const CANARIES: [&str; 2] = ["10.9.9.1", "10.9.9.2"];
 
 /// A network namespace of its own, which ends with the process that holds it.
-struct Place {
-    holder: Process,
+pub(crate) struct Place {
+    pub(crate) holder: Process,
 }
 
 impl Place {
-    fn new(world: &World, name: &str) -> Self {
+    pub(crate) fn new(world: &World, name: &str) -> Self {
         let mut command = Command::new("unshare");
         let holder = world.start(name, command.args(["--net", "sleep", "infinity"]));
         let place = Self { holder };
@@ -44,20 +44,20 @@ impl Place {
     }
 
     /// A command that runs inside.
-    fn command(&self, program: &str) -> Command {
+    pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new("nsenter");
         command.arg(format!("--net={}", self.file())).arg(program);
         command
     }
 
-    fn well(&self, words: &str) {
+    pub(crate) fn well(&self, words: &str) {
         let mut words = words.split(' ');
         let mut command = self.command(words.next().unwrap());
         assert!(command.args(words).status().unwrap().success());
     }
 }
 
-fn well(words: &str) {
+pub(crate) fn well(words: &str) {
     let words: Vec<&str> = words.split(' ').collect();
     let (text, is_well) = run(words[0], &words[1..]);
     assert!(is_well, "{words:?}: {text}");

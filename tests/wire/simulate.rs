@@ -78,6 +78,44 @@ fn each_shipped_scenario_has_its_golden_summary() {
     hold(&played.collect::<Vec<_>>());
 }
 
+/// Whether a page's transcript is what was printed, line by line; `…` stands for lines that are left out.
+fn shows(shown: &str, printed: &str) -> Result<(), String> {
+    let (mut printed, mut is_cut) = (printed.lines(), false);
+    for line in shown.lines() {
+        let is_there = match is_cut {
+            true => printed.any(|own| own == line),
+            false => line == "…" || printed.next() == Some(line),
+        };
+        is_cut = line == "…";
+        if !is_there {
+            return Err(line.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The golden summaries are what is printed, as another test sees to.
+#[test]
+fn transcripts_of_the_book_are_what_is_printed() {
+    let mut count = 0;
+    for page in ["explanation/costs.md", "how-to/drill.md"] {
+        let text = fs::read_to_string(Path::new("docs/src").join(page)).unwrap();
+        for block in text
+            .split("```console\n$ waypost simulate scenarios/")
+            .skip(1)
+        {
+            let (name, shown) = block.split_once('\n').unwrap();
+            let (shown, _) = shown.split_once("```").unwrap();
+            let printed = fs::read_to_string(golden(Path::new(name))).unwrap();
+            assert_eq!(shows(shown, &printed), Ok(()), "{page}: {name}\n{printed}");
+            let bent = shown.replace("0 answers", "1 answers");
+            assert!(shows(&bent, &printed).is_err(), "{page}: {name}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 4);
+}
+
 #[test]
 fn each_broken_scenario_is_told_what_is_wrong_with_it_and_where() {
     let all = scenarios("tests/simulate");

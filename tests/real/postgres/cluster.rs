@@ -207,7 +207,7 @@ impl Drop for Server {
 }
 
 /// A program of PostgreSQL, of the newest version that is installed.
-fn as_postgres(program: &str) -> Command {
+pub(crate) fn as_postgres(program: &str) -> Command {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let newest = versions
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
@@ -233,7 +233,7 @@ fn run(command: &mut Command) {
 }
 
 /// The numbers of the user and the group `postgres`.
-fn owner() -> (u32, u32) {
+pub(crate) fn owner() -> (u32, u32) {
     let users = fs::read_to_string("/etc/passwd").unwrap();
     let line = users.lines().find(|line| line.starts_with("postgres:"));
     let mut words = line
