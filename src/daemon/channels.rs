@@ -57,6 +57,19 @@ pub(crate) struct Handles {
     pub(crate) upgrades: Option<mpsc::Sender<upgrade::UpgradeRequest>>,
 }
 
+impl Handles {
+    /// Has releases of the shared config taken, by whoever reads configs.
+    pub(super) fn distribute(&mut self) {
+        let (Some(cluster), Some(reader)) = (&mut self.cluster, self.reader.clone()) else {
+            return;
+        };
+        // A reader that has ended drops the reply, and that is the outcome.
+        let share = move |text, reply| drop(reader.send(ReaderMessage::Share(text, reply)));
+        let tools = (Box::new(share) as _, Arc::clone(&self.metrics));
+        cluster.distribution.equip(tools);
+    }
+}
+
 /// Everything that the control loop listens to.
 pub(crate) struct Channels {
     /// The control API and signals.

@@ -90,8 +90,9 @@ impl ControlLoop {
         (plan, served, sizes): (Arc<Plan>, Arc<Zones>, Vec<ZoneSize>),
         zones: ZoneDriver,
         (keeper, before): (Keeper, Option<Restored>),
-        handles: Handles,
+        mut handles: Handles,
     ) -> Self {
+        handles.distribute();
         handles.heartbeat.beat(handles.clock.now());
         let seed = handles.clock.wall_seconds() ^ (u64::from(std::process::id()) << 32);
         let now = handles.clock.now();

@@ -125,13 +125,9 @@ impl Server {
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
         let (probes, prober, report_queue) = prober(clock)?;
         let in_force = Arc::new(RwLock::new(prepared.source));
+        share_declared(&cluster, &mut zones.driver, (&commands, &in_force))?;
         let reading = (start.config, start.watch, (&in_force, &audit));
         let ((reader, readings), comparer, (names, holding)) = reader(reading, clock, zones.names)?;
-        let cluster = share(
-            cluster,
-            &mut zones.driver,
-            (&commands, &in_force, &reader, &metrics),
-        )?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
@@ -471,30 +467,15 @@ fn not_answering(error: &io::Error) -> Failure {
     format!("cannot start answering: {error}")
 }
 
-/// Shares what is declared, and has releases of the shared config taken by whoever reads configs, if there is anybody to share with.
-fn share(
-    cluster: Option<ClusterDriver>,
+/// Shares what is declared, if there is anybody to share it with.
+fn share_declared(
+    cluster: &Option<ClusterDriver>,
     zones: &mut ZoneDriver,
-    (commands, in_force, reader, metrics): (
-        &mpsc::Sender<Command>,
-        &InForce,
-        &Option<Requests>,
-        &Arc<Metrics>,
-    ),
-) -> Result<Option<ClusterDriver>, Failure> {
-    let Some(mut cluster) = cluster else {
-        return Ok(None);
-    };
-    let begun = declared_sharing::begin(cluster.copy().clone(), zones, (commands, in_force));
-    begun.map_err(|error| no_thread(&error))?;
-    if let Some(requests) = reader.clone() {
-        // A reader that has ended drops the reply, and that is the outcome.
-        let share =
-            move |text, reply| drop(requests.send(reader::ReaderMessage::Share(text, reply)));
-        let tools = (Box::new(share) as _, Arc::clone(metrics));
-        cluster.distribution.equip(tools);
-    }
-    Ok(Some(cluster))
+    with: (&mpsc::Sender<Command>, &InForce),
+) -> Result<(), Failure> {
+    let copy = cluster.as_ref().map(|own| own.copy().clone());
+    let begun = copy.map_or(Ok(()), |copy| declared_sharing::begin(copy, zones, with));
+    begun.map_err(|error| no_thread(&error))
 }
 
 type Requests = std::sync::mpsc::Sender<reader::ReaderMessage>;

@@ -91,7 +91,6 @@ fn etag(said: &str) -> String {
 const ALL: &[usize] = &[0, 1, 2];
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one story")]
 fn what_is_declared_on_one_node_is_declared_on_all() {
     let mut fleet = Fleet::with(DYNAMIC);
     put(&fleet, 0, "one.example.org", "A", "192.0.2.1");

@@ -338,7 +338,6 @@ const CANADA: &str = "10.7";
 const GERMANY: &str = "10.8";
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one story")]
 fn a_region_is_lost_and_comes_back_once_its_data_has() {
     let world = World::new();
     fs::write("/proc/sys/net/ipv4/ip_forward", "1").unwrap();

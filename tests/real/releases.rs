@@ -357,8 +357,8 @@ rise = 2
     let back = fleet.sign((&shared(USUAL), "admin.key"), &["--force", "--rollback"]);
     let (told, well) = fleet.push(1, &back);
     assert!(well, "{told}");
-    for number in 0..3 {
-        wait_for(NODES[number], || !Fleet::has(number, "two.example.org"));
+    for (number, name) in NODES.iter().enumerate() {
+        wait_for(name, || !Fleet::has(number, "two.example.org"));
         assert!(Fleet::has(number, "api.example.org"));
     }
     wait_for("all to be sound", || {

@@ -262,71 +262,83 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
         return;
     }
     let clock = Clock::start();
-    let plan = Arc::new(policy::compile(policy::CONFIG));
-    let mut core = waypost::engine::Engine::new(plan, Arc::default(), clock.now(), 7);
-    let order = Order {
-        action: Action::Drain,
-        scope: "tor-b".to_owned(),
-        author: "ada".to_owned(),
-        reason: "disks".to_owned(),
-    };
-    core.handle(clock.now(), Input::Order(OrderId(1), order.insisted()));
+    let core = drained(clock.now());
     let mut kept = Vec::new();
     while let Some(command) = queue.recv().await {
-        match (engine, command) {
-            (Engine::IsBusy | Engine::IsSilent | Engine::HasEnded, command) => kept.push(command),
-            (Engine::Answers, Command::Status(reply)) => {
+        if engine != Engine::Answers {
+            kept.push(command);
+            continue;
+        }
+        match command {
+            Command::Status(reply) => {
                 reply.send(status()).unwrap();
             }
-            (Engine::Answers, Command::Figures(reply)) => {
+            Command::Figures(reply) => {
                 reply.send(core.figures(clock.now())).unwrap();
             }
-            (Engine::Answers, Command::Reload { force, reply }) => {
+            Command::Reload { force, reply } => {
                 let result = match force {
                     Force::Yes => Ok("done".to_owned()),
                     Force::No => Err("config.toml:3:1: it shrinks".to_owned()),
                 };
                 reply.send(result).unwrap();
             }
-            (Engine::Answers, Command::Compare { text, part, reply }) => {
+            Command::Compare { text, part, reply } => {
                 reply.send(compared(&text, part)).unwrap();
             }
-            (Engine::Answers, Command::Upgrade { patience, reply }) => {
+            Command::Upgrade { patience, reply } => {
                 reply.send(upgraded(patience)).unwrap();
             }
-            (Engine::Answers, Command::Order { request, reply }) => {
+            Command::Order { request, reply } => {
                 reply.send(obey(&request, clock)).unwrap();
             }
-            (Engine::Answers, Command::Forecast { request, reply }) => {
+            Command::Forecast { request, reply } => {
                 let found = core.forecast(clock.now(), &request.order);
                 let unknown = |_| OrderRefusal::Unknown("no such region".to_owned());
                 reply.send(found.map_err(unknown)).unwrap();
             }
-            (Engine::Answers, Command::Orders(reply)) => {
+            Command::Orders(reply) => {
                 reply.send(core.orders(clock.now())).unwrap();
             }
-            (Engine::Answers, Command::Cluster(reply)) => {
+            Command::Cluster(reply) => {
                 reply.send(Some(viewed())).unwrap();
             }
-            (Engine::Answers, Command::Revoke { revocation, reply }) => {
+            Command::Revoke { revocation, reply } => {
                 let (node, author) = (&revocation.node, &revocation.author);
                 reply.send(Ok(format!("{node} by {author}"))).unwrap();
             }
-            (Engine::Answers, Command::Push { push, reply }) => {
+            Command::Push { push, reply } => {
                 let told = (push.monitor == "beat").then_some(1);
                 reply
                     .send(told.ok_or_else(|| "no such monitor".to_owned()))
                     .unwrap();
             }
             // Asked over a server that declares, in `real`.
-            (Engine::Answers, Command::Declared { reply, .. }) => drop(reply),
-            (Engine::Answers, Command::Objects(reply)) => drop(reply),
-            (Engine::Answers, Command::Declare { reply, .. }) => drop(reply),
-            (Engine::Answers, Command::Challenge { order, reply }) => {
+            Command::Declared { .. }
+            | Command::Objects(_)
+            | Command::Declare { .. }
+            | Command::Agree { .. }
+            | Command::Verify(_)
+            | Command::Release { .. } => {}
+            Command::Challenge { order, reply } => {
                 reply.send(challenged(&order)).unwrap();
             }
         }
     }
+}
+
+/// An engine of which one endpoint is drained.
+fn drained(now: Moment) -> waypost::engine::Engine {
+    let plan = Arc::new(policy::compile(policy::CONFIG));
+    let mut core = waypost::engine::Engine::new(plan, Arc::default(), now, 7);
+    let order = Order {
+        action: Action::Drain,
+        scope: "tor-b".to_owned(),
+        author: "ada".to_owned(),
+        reason: "disks".to_owned(),
+    };
+    core.handle(now, Input::Order(OrderId(1), order.insisted()));
+    core
 }
 
 /// What becomes of an upgrade: one that gives the new program two seconds comes to nothing.

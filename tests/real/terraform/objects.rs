@@ -53,7 +53,6 @@ fn asked(stage: &Stage, method: &str, path: &str, body: &str) -> serde_json::Val
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one story")]
 fn objects_are_compiled_by_plans_served_looked_after_moved_and_imported() {
     let stage = Stage::start();
     let look = |object: &str| asked(&stage, "GET", &format!("declared/{object}"), "");
@@ -132,7 +131,6 @@ fn objects_are_compiled_by_plans_served_looked_after_moved_and_imported() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table of refusals")]
 fn a_plan_refuses_what_an_apply_would_refuse_at_the_attribute() {
     let stage = Stage::start();
     let shop = r#"{"table":{"hostnames":["b.shop.example.org"],"monitors":["web"]}}"#;
