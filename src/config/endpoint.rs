@@ -32,7 +32,7 @@ pub(crate) struct EndpointSpec {
 }
 
 impl EndpointSpec {
-    /// Where it is probed, if elsewhere.
+    /// The place of its probes, if elsewhere.
     pub(crate) fn probe(&self) -> &ProbeSpec {
         static AS_IT_IS: ProbeSpec = ProbeSpec {
             address: None,

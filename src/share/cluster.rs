@@ -15,13 +15,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::base::limits::{CLUSTER_FRESH, CLUSTER_LOAD_FRESH, CLUSTER_LOG, CLUSTER_SKEW_MOST};
+use crate::base::limits::{CLUSTER_FRESH, CLUSTER_LOG, CLUSTER_SKEW_MOST};
 use crate::base::{Moment, Permille, Span, Utc};
 
 use super::ballot::{Ballot, PlanHash, TargetNames};
 use super::declared::DeclaredHeard;
 use super::entry::{EntryHash, LogAct, OrderEntry, OrderSlot};
-use super::head::{LoadRow, NodeHead, NodeLoad};
+use super::head::{NodeHead, NodeLoad};
 use super::hearing::Hearing;
 use super::log::{LoggedEntry, SharedLog};
 use super::orders;
@@ -436,19 +436,6 @@ impl Cluster {
     pub fn heads(&self) -> impl Iterator<Item = (Author, Moment, &NodeHead)> {
         let heads = self.heads.iter();
         heads.map(|(author, (came, head))| (*author, *came, head))
-    }
-
-    /// The sum of what all nodes answered lately.
-    #[must_use]
-    pub fn load(&self, now: Moment) -> BTreeMap<LoadRow, u64> {
-        let mut sum: BTreeMap<LoadRow, u64> = BTreeMap::new();
-        let fresh = self.loads.values();
-        let fresh = fresh.filter(|(came, _)| now.since(*came) <= CLUSTER_LOAD_FRESH);
-        for (row, count) in fresh.flat_map(|(_, load)| &load.rows) {
-            let all = sum.entry(*row).or_default();
-            *all = all.saturating_add(*count);
-        }
-        sum
     }
 
     /// Clock and delay of each vantage that was heard.

@@ -1,9 +1,13 @@
-//! Orders that stand, and who knows them, asked of one node's copy. How the log comes to them is in [`super::orders`].
+//! Orders that stand, who knows them, and what all nodes answer together, asked of one node's copy. How the log comes to them is in [`super::orders`].
+use std::collections::BTreeMap;
+
 use super::cluster::{Cluster, Footing};
 use super::entry::LogAct;
+use super::head::LoadRow;
 use super::log::LoggedEntry;
 use super::orders::{self, OrderInForce, ScopeCapacity};
 use super::seal::Author;
+use crate::base::limits::CLUSTER_LOAD_FRESH;
 use crate::base::{Moment, Utc};
 
 /// The nodes of a cluster that know an order.
@@ -26,6 +30,19 @@ impl OrderSpread {
 }
 
 impl Cluster {
+    /// The sum of what all nodes answered lately.
+    #[must_use]
+    pub fn load(&self, now: Moment) -> BTreeMap<LoadRow, u64> {
+        let mut sum: BTreeMap<LoadRow, u64> = BTreeMap::new();
+        let fresh = self.loads.values();
+        let fresh = fresh.filter(|(came, _)| now.since(*came) <= CLUSTER_LOAD_FRESH);
+        for (row, count) in fresh.flat_map(|(_, load)| &load.rows) {
+            let all = sum.entry(*row).or_default();
+            *all = all.saturating_add(*count);
+        }
+        sum
+    }
+
     /// The orders that stand: in force or to come, those held back and those that end others among them.
     #[must_use]
     pub fn standing(&self, wall: Utc, capacity: &dyn ScopeCapacity) -> Vec<OrderInForce<'_>> {
