@@ -352,7 +352,7 @@ impl Rollout {
         self.hear(cluster, wall);
         let is_halted = self.look_at_halt(cluster, wall);
         let deed = self.step(cluster, (now, wall), (vitals, is_halted));
-        self.say(cluster, now);
+        self.say(cluster, (now, wall));
         deed
     }
 
@@ -492,7 +492,7 @@ impl Rollout {
     }
 
     /// Tells the others; the text is given by one of those that have it, while somebody lacks it.
-    fn say(&self, cluster: &mut Cluster, now: Moment) {
+    fn say(&self, cluster: &mut Cluster, (now, wall): (Moment, Utc)) {
         let Some(held) = &self.held else {
             return;
         };
@@ -503,7 +503,10 @@ impl Rollout {
             reason: reason.chars().take(CLUSTER_TEXT_BYTES.2 / 4).collect(),
             parts: 0,
         };
-        let given = gives(cluster, now, held.id).then_some(&**held);
+        let is_credible = |author: Author, word: &ReleaseWord| {
+            self.forged.get(&author) != Some(&word.id) && !is_ahead(word.id, wall)
+        };
+        let given = gives(cluster, now, held.id, &is_credible).then_some(&**held);
         cluster.say_release(word, given);
     }
 }

@@ -148,9 +148,16 @@ pub(super) fn is_due(cluster: &Cluster, now: Moment, release: &Release) -> bool 
 }
 
 /// Tells whether this node is to give the text: somebody who is there lacks it, and of those who have it this one gives it already, or is
-/// the first of them while nobody does.
-pub(super) fn gives(cluster: &Cluster, now: Moment, id: ReleaseId) -> bool {
-    let words: BTreeMap<Author, &ReleaseWord> = cluster.release_words().collect();
+/// the first of them while nobody does. Only words that are credible say who has it: a liar with a newer one holds up nobody.
+pub(super) fn gives(
+    cluster: &Cluster,
+    now: Moment,
+    id: ReleaseId,
+    is_credible: &dyn Fn(Author, &ReleaseWord) -> bool,
+) -> bool {
+    let words = cluster.release_words();
+    let words = words.filter(|(author, word)| is_credible(*author, word));
+    let words: BTreeMap<Author, &ReleaseWord> = words.collect();
     let others = cluster.roster.members().map(|(author, _)| author);
     let others: Vec<Author> = others
         .filter(|author| *author != cluster.me && !cluster.is_away(now, *author))

@@ -30,6 +30,8 @@ struct Node {
     before: Option<String>,
     /// The true time from which the file has been in force.
     since: u64,
+    /// Texts that were in force for as long as it takes to prove one.
+    proved: BTreeSet<String>,
     boot: u64,
 }
 
@@ -81,6 +83,7 @@ impl Node {
             file,
             before: None,
             since: now,
+            proved: BTreeSet::new(),
             boot,
         }
     }
@@ -194,6 +197,11 @@ impl World {
 
     fn step(&mut self) -> Result<(), String> {
         self.now += 500;
+        for node in &mut self.nodes {
+            if self.now >= node.since + SOAK && !node.proved.contains(&node.file) {
+                node.proved.insert(node.file.clone());
+            }
+        }
         for place in 0..self.nodes.len() {
             if (self.now + place as u64 * 500).is_multiple_of(BEAT) {
                 self.live(place)?;
@@ -251,7 +259,8 @@ impl World {
             self.nodes[place].rollout.taken(now, Err(why));
             return Ok(());
         }
-        let has_proved = |node: &Node| node.file == *release.text && self.now >= node.since + SOAK;
+        // Who has proved it may have another by now, of which this node has not heard.
+        let has_proved = |node: &Node| node.proved.contains(&*release.text);
         let region = |member: usize| member / 2;
         if first != usize::MAX && place != first {
             if kind == "bad" {
@@ -300,8 +309,9 @@ impl World {
                 let place = self.index(self.nodes.len());
                 let node = &self.nodes[place];
                 let (boot, file, since) = (node.boot + 1, node.file.clone(), node.since);
+                let proved = node.proved.clone();
                 self.nodes[place] = Node::begin(place, &self.roster, (self.now, boot), file);
-                self.nodes[place].since = since;
+                (self.nodes[place].since, self.nodes[place].proved) = (since, proved);
             }
             6..9 => {
                 let kinds = ["good", "good", "bad", "unfit"];
