@@ -50,7 +50,9 @@ const go = (page, view) => page.evaluate((hash) => (location.hash = hash), `#/${
 /** The region by whose colour a country is filled, as one sees it: by the colour, not by what the page says of it. */
 async function regionOf(page, country) {
   return page.evaluate((code) => {
-    const painted = getComputedStyle(document.querySelector(`.map [data-country="${code}"]`)).fill;
+    const shape = document.querySelector(`.map [data-country="${code}"]`);
+    if (!shape) return "not drawn yet";
+    const painted = getComputedStyle(shape).fill;
     const lines = [...document.querySelectorAll(".regions .region-line")];
     const found = lines.find((line) => getComputedStyle(line.querySelector(".swatch")).backgroundColor === painted);
     return found?.querySelector("a").textContent ?? painted;
