@@ -202,7 +202,7 @@ fn compare(world: &World, endpoints: usize) {
     );
     for transfer in cost["transfers"].as_array().unwrap() {
         let name = transfer["zone"].as_str().unwrap();
-        let text = dig(&["@127.0.0.20", "-b", "127.0.0.2", name, "AXFR"]);
+        let text = dig(&["+time=30", "@127.0.0.20", "-b", "127.0.0.2", name, "AXFR"]);
         let size = text.lines().find(|line| line.starts_with(";; XFR size:"));
         let size = size.unwrap_or_else(|| panic!("no transfer of {name}: {text}"));
         let (_, octets) = size.rsplit_once("bytes ").unwrap();

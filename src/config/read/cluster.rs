@@ -167,7 +167,7 @@ fn public_key(value: &DeValue<'_>) -> Result<[u8; 32], Trouble> {
     // It is not shown: somebody may have written the secret itself.
     key.ok_or_else(|| {
         Trouble::new("the key is not `ed25519:` and 64 hexadecimal digits").with_help(
-            "`waypost node new NAME` prints it; what its file holds is the secret, and never stands here",
+            "`waypost node new NAME` prints that of a node, `waypost config key` an administrator's; their files hold the secrets, which never stand here",
         )
     })
 }
