@@ -3,7 +3,7 @@
 //! Parsing, signing, compiling geo data, taking and rendering transfers, and proofs are bursts of computation that nobody
 //! asked a question about. A thread that does them has the lowest priority of the system (nice 19: a core that is
 //! wanted by a thread that answers gives it a sixtieth), so that a burst lengthens itself and not the answers. Where somebody waits
-//! for the outcome (an operator for a reload, another node for a word, a scraper) it has a low one (nice 10: a tenth of such a core):
+//! for the outcome (an operator for a reload, a scraper) it has a low one (nice 10: a tenth of such a core):
 //! beside a neighbour that takes all there is the lowest is next to nothing, and they would give up. An
 //! unprivileged thread cannot raise its priority again, so each piece of work has a thread of its own, which ends with it.
 //! How many run at once is the caller's affair.

@@ -79,7 +79,7 @@ impl Peers {
         });
         let listeners: Vec<_> = listeners.collect::<io::Result<_>>()?;
         drop(inside);
-        background::spawn_awaited("cluster", move || {
+        background::spawn("cluster", move || {
             runtime.block_on(async {
                 tokio::select! {
                     _ = is_end => {}
