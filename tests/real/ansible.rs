@@ -58,7 +58,7 @@ const SITE: &str = r#"
     waypost_files: FOLDER/files
     waypost_secrets: FOLDER/secrets
     waypost_manage_service: false
-  roles: [waypost.waypost.install, waypost.waypost.configure]
+  roles: [{ role: waypost.waypost.install, tags: install }, waypost.waypost.configure]
 "#;
 
 /// A zone that has lost most of its names.
@@ -221,6 +221,11 @@ impl<'w> Machines<'w> {
         process
     }
 
+    /// Plays what follows the installation.
+    fn configure(&self, more: &[&str]) -> (String, bool) {
+        self.play("site.yml", &[&["--skip-tags=install"], more].concat())
+    }
+
     fn play(&self, book: &str, more: &[&str]) -> (String, bool) {
         let program = repository("target/deploy-python/bin/ansible-playbook");
         let book = self.world.path(book);
@@ -364,7 +369,7 @@ fn machines_are_installed_and_configured_and_orders_given() {
         "files/zones/example.org.zone",
         &format!("{ZONE}late A 192.0.2.98\n"),
     );
-    let (said, well) = machines.play("site.yml", &["--check", "--diff", "--limit=fra1"]);
+    let (said, well) = machines.configure(&["--check", "--diff", "--limit=fra1"]);
     assert!(well && changed(&said, "fra1") == 1, "{said}");
     assert!(said.contains("+late A 192.0.2.98"), "{said}");
     let (said, _) = machines.on(
@@ -372,7 +377,7 @@ fn machines_are_installed_and_configured_and_orders_given() {
         &["grep", "-c", "late", "/etc/waypost/zones/example.org.zone"],
     );
     assert_eq!(said, "0\n");
-    let (said, well) = machines.play("site.yml", &[]);
+    let (said, well) = machines.configure(&[]);
     assert!(well && changed(&said, "tor1") > 0, "{said}");
     for address in ["127.0.0.20", "127.0.0.21"] {
         wait_for("the record", || {
@@ -383,7 +388,7 @@ fn machines_are_installed_and_configured_and_orders_given() {
     let config = std::fs::read_to_string(world.path("config.toml.j2")).unwrap();
     world.write("config.toml.j2", &config.replace("tier = 2", "teir = 2"));
     for more in [&["--limit=fra1", "--check"][..], &["--limit=fra1"]] {
-        let (said, well) = machines.play("site.yml", more);
+        let (said, well) = machines.configure(more);
         assert!(!well && said.contains("teir"), "{said}");
     }
     let (said, _) = machines.on("fra1", &["grep", "-c", "teir", "/etc/waypost/config.toml"]);
@@ -394,12 +399,12 @@ fn machines_are_installed_and_configured_and_orders_given() {
     world.write("config.toml.j2", &config);
     world.write("files/zones/example.org.zone", SHRUNK);
     for _ in 0..2 {
-        let (said, well) = machines.play("site.yml", &["--limit=fra1"]);
+        let (said, well) = machines.configure(&["--limit=fra1"]);
         assert!(!well && said.contains("--force"), "{said}");
         assert_eq!(short("127.0.0.20", "mail.example.org"), "192.0.2.25");
     }
     world.write("files/zones/example.org.zone", ZONE);
-    let (said, well) = machines.play("site.yml", &["--limit=fra1"]);
+    let (said, well) = machines.configure(&["--limit=fra1"]);
     assert!(well, "{said}");
     // Orders. Its machine is healthy first, goes, comes back, and waits.
     let [one, _two] = backends;

@@ -335,7 +335,9 @@ impl Fleet {
         let server = format!("@{}", address(0));
         let text = dig(&[&server, "+short", "example.org", "CDS"]);
         let wanted: Vec<String> = text.lines().map(str::to_owned).collect();
-        self.nsd = None;
+        if let Some(nsd) = self.nsd.take() {
+            nsd.end_serving("127.0.0.10:53");
+        }
         self.nsd = Some(serve_parent(&self.world, SERVERS, &wanted));
         let tag = wanted[0].split(' ').next().unwrap().to_owned();
         self.keys(number, &["ds", "example.org", "--seen", &tag]);

@@ -105,7 +105,9 @@ impl Stage {
 
     /// Signs the parent zone with the DS that it has, and serves it.
     fn serve_parent(&mut self) {
-        self.nsd = None;
+        if let Some(nsd) = self.nsd.take() {
+            nsd.end_serving("127.0.0.10:53");
+        }
         let servers = "example NS ns1.example\nns1.example A 127.0.0.20\n";
         self.nsd = Some(serve_parent(&self.world, servers, &self.ds));
     }

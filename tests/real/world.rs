@@ -2,7 +2,7 @@
 use std::cell::RefCell;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -117,6 +117,16 @@ impl Process {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Ends a name server by SIGTERM, and waits until the processes that it has started are gone as well: SIGKILL would leave those
+    /// of NSD at its port, where they answer for a while and keep the next one out.
+    pub(crate) fn end_serving(mut self, address: &str) {
+        nix::sys::signal::kill(self.id(), nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.wait();
+        wait_for("the port of what has ended", || {
+            UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok()
+        });
     }
 
     /// Its process id.

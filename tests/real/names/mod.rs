@@ -97,17 +97,11 @@ impl Cast {
         });
     }
 
-    /// Ends NSD and the processes that it has started: nobody knows anything of the machines then.
+    /// Ends NSD: nobody knows anything of the machines then.
     pub(super) fn stop(&mut self) {
-        let Some(mut nsd) = self.nsd.take() else {
-            return;
-        };
-        nix::sys::signal::kill(nsd.id(), nix::sys::signal::Signal::SIGTERM).unwrap();
-        nsd.wait();
-        wait_for("the port of NSD", || {
-            std::net::UdpSocket::bind("127.0.0.10:53").is_ok()
-                && std::net::TcpListener::bind("127.0.0.10:53").is_ok()
-        });
+        if let Some(nsd) = self.nsd.take() {
+            nsd.end_serving("127.0.0.10:53");
+        }
     }
 }
 
