@@ -63,7 +63,7 @@ impl Moved {
 }
 
 /// The packages of `ui/package-lock.json`, which tests/run installs.
-fn packages() {
+pub(crate) fn packages() {
     let found = repository("ui/node_modules/playwright-core/package.json");
     assert!(
         found.exists(),
@@ -71,7 +71,8 @@ fn packages() {
     );
 }
 
-fn node(arguments: &[&str], folder: &Path) -> Child {
+/// Starts a driver of the browser.
+pub(crate) fn node(arguments: &[&str], folder: &Path) -> Child {
     let mut command = Command::new("node");
     command
         .args(arguments)

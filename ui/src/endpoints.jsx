@@ -109,6 +109,7 @@ function Note({ own, target, now }) {
   const parts = [];
   if (!target && drain) parts.push(`${drain.action}${drain.value ? ` ${drain.value}` : ""}${drain.scope === own.name ? "" : ` ${drain.scope}`}${drain.author ? ` by ${drain.author}` : ""}${drain.reason ? `: ${drain.reason}` : ""}${drain.ends_at ? `, until ${clock(moment(drain.ends_at), { now })}` : ""}`);
   if (shown.detail && shown.state !== "healthy") parts.push(shown.detail);
+  shown.regions?.forEach((one) => parts.push(one.detail));
   if (shown.next_step_at) parts.push(`next step in ${span(moment(shown.next_step_at) - now)}`);
   return parts.length ? <span class="note" title={parts.join(" · ")}>{parts.join(" · ")}</span> : null;
 }
@@ -170,7 +171,8 @@ export function EndpointPanel({ name, data, onClose, onAct, onTold, may, plays, 
       {targets.map((target) => (
         <div class="target" key={target.family + target.watch + target.services.join()}>
           <p><State state={target.state} /> <b>{target.family}</b> {target.watch || "no monitor"} <Bar permille={target.share_permille} tone={tone(target.state)} /></p>
-          <p class="quiet small-text">{[target.detail, target.services.join(", "), target.without.length && `without ${target.without.join(", ")}`].filter(Boolean).join(" · ")}</p>
+          <p class="quiet small-text">{[target.detail, target.votes, target.services.join(", "), target.without.length && `without ${target.without.join(", ")}`].filter(Boolean).join(" · ")}</p>
+          {target.regions?.map((own) => <p key={own.region} class="small-text"><State state={own.state} /> {own.detail}</p>)}
           <ul class="slots">
             {target.slots.map((slot) => (
               <li key={slot.monitor + slot.address}><State state={slot.state === "up" ? "up" : slot.state} /> {slot.monitor} <code>{slot.address}</code> <span class="quiet">{slot.cause ?? ""} {slot.age_ms === null ? "not probed yet" : `${milliseconds(slot.took_us)}, ${span(slot.age_ms)} ago`}{slot.certificate_expires_at && `, certificate until ${clock(moment(slot.certificate_expires_at), { now })}`}</span></li>

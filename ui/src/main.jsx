@@ -5,6 +5,7 @@ import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { ask, order, signedIn } from "./api.js";
 import { Dialog, IdentityDialog, OrderDialog } from "./actions.jsx";
+import { ClusterLine, ClusterView } from "./cluster.jsx";
 import { regionColor, theme } from "./colors.js";
 import { EndpointPanel, Endpoints, Load, Select, useWide } from "./endpoints.jsx";
 import { DownPicker, Explanation, useDownChoices, useExplanation } from "./explain.jsx";
@@ -17,7 +18,7 @@ import { rank, sentence, tone, worst } from "./state.js";
 import { connect, history, link, useStore, useTick } from "./store.js";
 import { Timeline } from "./timeline.jsx";
 
-const VIEWS = [["overview", "Overview"], ["endpoints", "Endpoints"], ["services", "Services"], ["monitors", "Monitors"], ["zones", "Zones"], ["explain", "Explain"], ["plan", "Plan"], ["orders", "Orders"], ["events", "Events"]];
+const VIEWS = [["overview", "Overview"], ["endpoints", "Endpoints"], ["services", "Services"], ["monitors", "Monitors"], ["zones", "Zones"], ["explain", "Explain"], ["plan", "Plan"], ["orders", "Orders"], ["events", "Events"], ["cluster", "Cluster"]];
 
 function parse() {
   const [name, query = ""] = location.hash.replace(/^#\/?/, "").split("?");
@@ -100,6 +101,7 @@ function App() {
             {route.view === "plan" && <PlanView who={who} head={data.head} now={now} onAct={act} />}
             {route.view === "orders" && <Orders who={who} now={now} version={data.version} onAct={act} />}
             {route.view === "events" && <Events route={route} go={go} now={now} version={data.version} />}
+            {route.view === "cluster" && <ClusterView summary={data.head.cluster} now={now} />}
           </>
         )}
       </main>
@@ -121,7 +123,7 @@ function TopBar({ data, route, who, now, onIdentity }) {
     <header class="top">
       <div class="bar-top">
         <a class="brand" href="#/overview"><Mark /><span>Waypost</span></a>
-        <nav aria-label="Views">{VIEWS.map(([key, title]) => <a key={key} href={`#/${key}`} aria-current={route.view === key ? "page" : undefined}>{title}</a>)}</nav>
+        <nav aria-label="Views">{VIEWS.filter(([key]) => key !== "cluster" || head?.cluster).map(([key, title]) => <a key={key} href={`#/${key}`} aria-current={route.view === key ? "page" : undefined}>{title}</a>)}</nav>
         <div class="bar-tools">
           <span class={`link-state ${link.state}`} role="status">{text}</span>
           <button type="button" class="icon" onClick={() => theme.choose(next)} aria-label={`Colours: ${theme.chosen || "as the system"}; change to ${next || "as the system"}`} title={`Colours: ${theme.chosen || "as the system"}`}>{{ "": "◐", light: "☀", dark: "☾" }[theme.chosen]}</button>
@@ -134,33 +136,10 @@ function TopBar({ data, route, who, now, onIdentity }) {
             {parts.map((part, at) => <><a key={part.text} href={part.href} class={part.tone}><Glyph tone={part.tone} />{part.text}</a>{at < parts.length - 1 ? ", " : ""}</>)}
           </p>
           <p class="node"><b>{head.node}</b> <span>version {head.version}</span> <span>generation {head.generation}</span> <span>table {span(now - moment(head.built_at))} old</span> <span>up {span(now - moment(head.started_at))}</span> <span>policy <code title={`policy ${head.policy}, plan ${head.plan}`}>{head.policy.slice(0, 8)}</code></span></p>
-          {head.cluster && <Cluster own={head.cluster} />}
+          {head.cluster && <ClusterLine own={head.cluster} now={now} />}
         </div>
       )}
     </header>
-  );
-}
-
-/** Nodes that are named; the others are counted. */
-const NODES = 20;
-const STATES = { heard: "good", late: "warn", silent: "warn", revoked: "quiet" };
-
-/** The other nodes, and what is wrong between them. */
-function Cluster({ own }) {
-  const ill = [
-    own.twin && "another node writes with this one's key",
-    own.footing !== "together" && `${own.footing}: ${own.vantages.heard} of ${own.vantages.of} vantages heard`,
-    own.orders_differ.length > 0 && `other orders: ${own.orders_differ.join(", ")}`,
-    own.config_differs.length > 0 && `another config: ${own.config_differs.join(", ")}`,
-    own.skewed.length > 0 && `clock off: ${own.skewed.join(", ")}`,
-  ].filter(Boolean);
-  const others = [...own.others].sort((a, b) => (a.state === "heard") - (b.state === "heard"));
-  return (
-    <p class="node cluster">cluster <b>{own.cluster}</b> <span>{own.node}, {own.footing}</span>
-      {others.slice(0, NODES).map((other) => <span key={other.name} class={`peer ${STATES[other.state] ?? ""}`} title={other.state}>{other.name}{other.state === "heard" ? "" : ` (${other.state})`}</span>)}
-      {others.length > NODES && <span>and {others.length - NODES} more</span>}
-      {ill.map((text) => <span key={text} class="warn">{text}</span>)}
-    </p>
   );
 }
 

@@ -8,6 +8,8 @@ const TONES = {
   down: "bad", unwatched: "bad", doubted: "warn", capped: "warn", outvoted: "warn", degraded: "warn", unapproved: "warn", gated: "warn", held: "warn",
   drained: "info", draining: "info", forced: "info", returning: "info", ramping: "info", weighted: "info",
   unproven: "idle", unmonitored: "idle", disabled: "idle", healthy: "good", up: "good",
+  // Of nodes.
+  this: "good", heard: "good", late: "warn", silent: "bad",
 };
 
 export const tone = (state) => TONES[state] ?? "idle";

@@ -11,7 +11,7 @@ use crate::base::Utc;
 use crate::engine::Status;
 use crate::engine::status::{
     CertificateStatus, EndpointStatus, GeoStatus, LimitedStatus, OrderStatus, RegionStatus,
-    ServiceStatus, SlotStatus, TargetStatus, ZoneStatus,
+    RegionalStatus, ServiceStatus, SlotStatus, TargetStatus, ZoneStatus,
 };
 use crate::plan::Plan;
 use crate::share::ClusterSummary;
@@ -113,6 +113,8 @@ struct LiveTarget {
     unwatched: bool,
     without: Vec<String>,
     wants_approval: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    regions: Vec<RegionalStatus>,
     slots: Vec<LiveSlot>,
 }
 
@@ -300,6 +302,7 @@ impl LiveTarget {
             unwatched: target.unwatched,
             without: target.without.clone(),
             wants_approval: target.wants_approval,
+            regions: target.regions.clone(),
             slots: target.slots.iter().map(LiveSlot::new).collect(),
         }
     }
