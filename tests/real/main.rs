@@ -22,6 +22,7 @@ mod cluster;
 mod cluster_declared;
 mod cluster_keys;
 mod cluster_orders;
+mod cluster_regions;
 mod comfort;
 mod command_line;
 mod costs;
