@@ -16,7 +16,8 @@
 //! | `closed` | the closed loop: as fast as the server can |
 //! | `paced` | the open loop: a given rate, and how long answers take |
 //! | `scenario` | who takes part in the closed loop, and the rounds |
-//! | `latency`, `loading` | the other two parts of a run |
+//! | `latency`, `loading` | two other parts of a run |
+//! | `streams` | TCP, TLS and HTTPS, by other people's generators |
 //! | `report` | medians, ratios, bars, as Markdown |
 //! | `process` | start on a core, account, stop |
 //!
@@ -53,6 +54,7 @@ mod process;
 mod report;
 mod scenario;
 mod servers;
+mod streams;
 mod wire;
 mod world;
 
@@ -86,6 +88,8 @@ enum Command {
     Latency(Common),
     /// A zone of 1,000,000 names: time, memory, and a second load under queries.
     Load(Common),
+    /// TCP beside Knot and BIND, TLS and HTTPS beside BIND.
+    Streams(Common),
     /// hickory-server with our handler, in the foreground.
     Hickory {
         /// UDP port on 127.0.0.1.
@@ -129,16 +133,18 @@ enum Part {
     Closed(Scenario),
     Latency,
     Load,
+    Streams,
 }
 
 /// All parts, in the order of the report.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part::Closed(Scenario::Geo),
     Part::Closed(Scenario::Dnssec),
     Part::Closed(Scenario::Static),
     Part::Closed(Scenario::Absent),
     Part::Latency,
     Part::Load,
+    Part::Streams,
 ];
 
 impl Part {
@@ -150,6 +156,7 @@ impl Part {
                 report.loads(&loading::run(stage)?);
                 report.reload(&loading::reload(stage)?);
             }
+            Self::Streams => report.streams(&streams::run(stage)?),
         }
         Ok(())
     }
@@ -174,6 +181,7 @@ fn main() -> ExitCode {
         Command::Nxdomain(common) => run(&common, &[Part::Closed(Scenario::Absent)]),
         Command::Latency(common) => run(&common, &[Part::Latency]),
         Command::Load(common) => run(&common, &[Part::Load]),
+        Command::Streams(common) => run(&common, &[Part::Streams]),
         Command::Hickory { port, config } => servers::hickory::run(port, &config),
         Command::Echo { port } => servers::echo::run(port),
     };

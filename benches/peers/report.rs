@@ -9,6 +9,7 @@ use crate::loading::{Loads, Reload};
 use crate::packets::Signatures;
 use crate::scenario::{Line, Scenario};
 use crate::servers::{Content, Kind};
+use crate::streams::{Stream, StreamCost};
 
 /// What a reader must know of the tables.
 const NOTES: &str = "
@@ -247,6 +248,27 @@ impl Report {
             Some(lost),
             0.0,
         );
+    }
+
+    /// Streams, beside the best peer of each.
+    pub(crate) fn streams(&mut self, costs: &[StreamCost]) {
+        self.line("\n## Streams: the static name over connections that stay (dnsperf, h2load)\n");
+        self.line("| transport | server | CPU per query µs |\n|---|---|---:|");
+        for cost in costs {
+            let (stream, server) = (cost.stream, cost.server);
+            self.line(&format!("| {stream:?} | {server} | {:.2} |", cost.cost()));
+        }
+        for stream in [Stream::Tcp, Stream::Tls, Stream::Https] {
+            let of = |is_ours: bool| {
+                let own = costs
+                    .iter()
+                    .filter(|cost| cost.stream == stream && (cost.server == "waypost") == is_ours);
+                own.map(StreamCost::cost).min_by(f64::total_cmp)
+            };
+            let ratio = of(true).zip(of(false)).map(|(ours, best)| ours / best);
+            let what = format!("CPU per query over {stream:?}, against the best peer");
+            self.bar(what, ratio, 1.0);
+        }
     }
 
     /// The whole, verdicts first.
