@@ -95,18 +95,15 @@ fn start(world: &World, authority: &NodeAuthority, number: usize) -> (Place, Pro
 
 /// Waits until every node answers clients of these networks with these endpoints.
 fn all_answer(wanted: &[(&str, &str)]) {
-    for node in 0..NODES.len() {
+    for (node, (name, _)) in NODES.iter().enumerate() {
         for (client, endpoint) in wanted {
-            wait_for(
-                &format!("{endpoint} for {client} at {}", NODES[node].0),
-                || {
-                    let (at, subnet) = (
-                        format!("@{}", address(node)),
-                        format!("+subnet={client}/32"),
-                    );
-                    dig(&[&at, "+short", &subnet, "api.example.org", "A"]).trim() == *endpoint
-                },
-            );
+            wait_for(&format!("{endpoint} for {client} at {name}"), || {
+                let (at, subnet) = (
+                    format!("@{}", address(node)),
+                    format!("+subnet={client}/32"),
+                );
+                dig(&[&at, "+short", &subnet, "api.example.org", "A"]).trim() == *endpoint
+            });
         }
     }
 }
