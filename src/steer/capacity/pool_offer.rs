@@ -6,7 +6,7 @@
 use std::sync::{Arc, OnceLock};
 
 use crate::base::limits::{CAPACITY_CHOICES, COHORTS};
-use crate::base::{EndpointId, RegionId, Standing};
+use crate::base::{EndpointId, Permille, RegionId, Standing};
 use crate::plan::{CohortOrder, Pool, Tier};
 use crate::steer::fleet::CohortSource;
 use crate::steer::pool::Spread;
@@ -27,8 +27,8 @@ pub struct PoolOffer {
     /// What all member sets together put on each endpoint: how many cohorts of member sets of how many
     /// members. In order of endpoints.
     pub(super) load_by_endpoint: Vec<(EndpointId, usize, u64)>,
-    /// By tier.
-    cohort_orders: Vec<Arc<CohortOrder>>,
+    /// By tier, with the cohorts that go past it ([`Pool::passes`]).
+    cohort_orders: Vec<(Arc<CohortOrder>, Cohorts)>,
     /// Made when a plan first asks for it, and kept for the next one.
     turns: CachedTurns,
 }
@@ -86,10 +86,9 @@ impl PoolOffer {
             sets: member_sets(spread, endpoints),
             lone_members: lone_members(pool, standings),
             load_by_endpoint: Vec::new(),
-            cohort_orders: pool
-                .tiers
-                .iter()
-                .map(|tier| Arc::clone(&tier.cohort_order))
+            cohort_orders: (0..)
+                .zip(&pool.tiers)
+                .map(|(index, tier)| (Arc::clone(&tier.cohort_order), passing(pool, index)))
                 .collect(),
             turns: CachedTurns::default(),
         };
@@ -128,29 +127,48 @@ impl PoolOffer {
         self.load_by_endpoint.sort_unstable();
     }
 
-    /// In which order cohorts turn to lone members: tier by tier, and in each by the choices
-    /// of its cohort order; after [`CAPACITY_CHOICES`] of these, in the order of the config.
+    /// In which order cohorts turn to lone members: tier by tier, those last that they go past, and in each by the
+    /// choices of its cohort order; after [`CAPACITY_CHOICES`] of these, in the order of the config.
     pub(super) fn turns(&self) -> &[Turn] {
         self.turns.0.get_or_init(|| self.find_turns())
     }
 
     fn find_turns(&self) -> Box<[Turn]> {
+        let orders = self.cohort_orders.iter().enumerate();
+        let staying = orders.clone();
+        let staying =
+            staying.map(|(tier, (order, past))| (tier, order, Cohorts::ALL.without(past)));
+        let past = orders.map(|(tier, (order, past))| (tier, order, *past));
         let mut turns = Vec::new();
-        for (index, cohort_order) in self.cohort_orders.iter().enumerate() {
+        for (tier, order, some) in staying.chain(past) {
+            if some.is_empty() {
+                continue;
+            }
             let own = (0..).zip(&self.lone_members);
             let own: Vec<(u16, &LoneMember)> = own
-                .filter(|(_, lone)| usize::from(lone.tier) == index)
+                .filter(|(_, lone)| usize::from(lone.tier) == tier)
                 .collect();
-            turns.extend(cohort_turns(cohort_order, &own));
+            turns.extend(cohort_turns(order, &own, &some));
             if own.len() > CAPACITY_CHOICES {
-                turns.extend(own.iter().map(|(lone, own)| Turn {
+                let later = own.iter().map(|(lone, own)| Turn {
                     lone: *lone,
-                    cohorts: own.accepts,
-                }));
+                    cohorts: own.accepts.and(&some),
+                });
+                turns.extend(later.filter(|turn| !turn.cohorts.is_empty()));
             }
         }
         turns.into()
     }
+}
+
+/// The cohorts that go past a tier of a pool to one that takes them.
+fn passing(pool: &Pool, tier: usize) -> Cohorts {
+    let mut passing = Cohorts::NONE;
+    if pool.trickle > Permille::NONE {
+        let cohorts = (0..COHORTS).filter(|cohort| pool.passes(tier, *cohort));
+        cohorts.for_each(|cohort| passing.insert(cohort));
+    }
+    passing
 }
 
 /// The members that answer together, and whose cohorts. A fleet is one of them, and its endpoints are not told: none
@@ -220,16 +238,17 @@ fn accepts(tier: &Tier, member: u8, share: u16) -> Cohorts {
     accepts
 }
 
-/// The first choices of the cohorts among some members of a tier, all first ones before all second
+/// The first choices of some cohorts among some members of a tier, all first ones before all second
 /// ones.
 fn cohort_turns(
     cohort_order: &CohortOrder,
     own: &[(u16, &LoneMember)],
+    some: &Cohorts,
 ) -> impl Iterator<Item = Turn> {
     let depth = own.len().min(CAPACITY_CHOICES);
     let mut sets = vec![Cohorts::NONE; depth * own.len()];
     let place = |member: u8| own.iter().position(|(_, lone)| lone.member == member);
-    for cohort in 0..COHORTS {
+    for cohort in some.iter() {
         let choices = cohort_order.choices(cohort).iter();
         let accepted = choices.filter_map(|choice| place(choice.member()));
         let accepted = accepted.filter(|place| own[*place].1.accepts.contains(cohort));

@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use waypost::base::{
-    ClassId, Draws, EndpointId, Family, JurisdictionSet, MapId, Moment, Reason, RegionId,
+    ClassId, Draws, EndpointId, Family, JurisdictionSet, MapId, Moment, Permille, Reason, RegionId,
     ServiceId, Standing,
 };
 use waypost::geo;
@@ -84,7 +84,18 @@ fn random_plan(draws: &mut Draws) -> Plan {
     for index in 0..plan.services.len() {
         random_service(&mut plan, index, draws);
     }
+    random_trickle(&mut plan, draws);
     plan
+}
+
+/// In some plans a part of each tier's clients goes past it. It takes no draws from what else is drawn.
+fn random_trickle(plan: &mut Plan, draws: &Draws) {
+    let mut draws = Draws::from_seed(draws.clone().next_u64());
+    if draws.chance(300) {
+        let trickle = Permille(1 + number(&mut draws, 200));
+        let pools = plan.services.iter_mut().flat_map(|own| &mut own.pools);
+        pools.flatten().for_each(|pool| pool.trickle = trickle);
+    }
 }
 
 fn random_service(plan: &mut Plan, index: usize, draws: &mut Draws) {
@@ -545,4 +556,20 @@ fn where_nothing_states_a_capacity_nothing_is_planned() {
     plan.services[0].demand = Demand::Whole(100);
     let table = build(&Arc::new(plan), [1000].map(standing).into(), None);
     assert_eq!(table.region_load(RegionId(0)), None);
+}
+
+#[test]
+fn who_goes_past_a_tier_turns_to_others_after_it_before_going_back() {
+    // Of 1000 cohorts of 1 each, 100 go past the first tier; half of these would choose endpoint 1.
+    let machines = [(0, 1, 100), (0, 2, 100), (0, 2, 100)];
+    let mut plan = Arc::into_inner(World::new(&machines, &[&[0]]).plan()).unwrap();
+    for (endpoint, capacity) in plan.endpoints.iter_mut().zip([2000, 10, 500]) {
+        endpoint.capacity = Some(capacity);
+    }
+    plan.services[0].pools[Family::V4.index()][0].trickle = Permille(100);
+    plan.services[0].demand = Demand::Whole(1000);
+    let table = build(&Arc::new(plan), [1000; 3].map(standing).into(), None);
+    assert_eq!(check(&table), Ok(()));
+    let loads = [0, 1, 2].map(|id| table.endpoint_load(EndpointId(id)).unwrap() / UNIT);
+    assert_eq!(loads, [900, 10, 90]);
 }

@@ -18,10 +18,6 @@ const HEALING: Span = Span::from_secs(1200);
 /// The plan of a test plan, with capacities and with services that ask for about as much as fits.
 fn demanding(test_plan: &TestPlan, draws: &mut Draws) -> Arc<Plan> {
     let mut plan = Arc::into_inner(test_plan.plan()).unwrap();
-    // Who is slow is down here: beside several that serve a part of their clients for long, a plan passes over room.
-    for monitor in &mut plan.monitors {
-        monitor.degraded = None;
-    }
     for endpoint in &mut plan.endpoints {
         endpoint.capacity = draws
             .chance(900)
