@@ -18,7 +18,7 @@ use crate::dns::Name;
 use crate::dns::master::forms;
 use crate::dns::rr::rtype;
 use crate::dns::text::type_name;
-use crate::dns::zone::{Builder, Edit, Given, Mount, Place, Zone, ZoneError};
+use crate::dns::zone::{Builder, Edit, Given, Mount, Place, Refused, Zone, ZoneError};
 
 /// Largest TTL (RFC 2181, section 8).
 const TTL_MOST: u32 = 0x7FFF_FFFF;
@@ -74,21 +74,33 @@ pub fn zone_of_packed(
 ) -> Result<Zone, Vec<ZoneError>> {
     let (names, labels) = packed.owners();
     let mut builder = Builder::with_room(apex, names, labels);
-    let mut errors = Vec::new();
-    packed.each(|record| {
-        errors.extend(flaw_of(record.owner, record.rtype, record.rdata));
-        let given = Given {
-            owner: record.owner,
-            rtype: record.rtype,
-            ttl: bounded(record.ttl),
-            rdata: record.rdata,
-            place: Place::NOWHERE,
-        };
-        if let Err(refused) = builder.add(&given) {
-            let owner = Name::from_wire(record.owner).unwrap_or_else(Name::root);
-            errors.push(error(refused.message(&owner, apex), refused.help()));
+    let (soa, records, mut owners) = packed.into_parts();
+    let mut errors: Vec<ZoneError> = flaw(&soa).into_iter().collect();
+    let refuse = |owner: &[u8], refused: Refused, errors: &mut Vec<ZoneError>| {
+        let owner = Name::from_wire(owner).unwrap_or_else(Name::root);
+        errors.push(error(refused.message(&owner, apex), refused.help()));
+    };
+    let (mut runs, mut owner) = (builder.adopt(records), Vec::new());
+    while let Some(run) = runs.next(&builder.records) {
+        owners.next_into(&mut owner);
+        let enlisted = builder.enlist(run, &owner, |raw, rdata| {
+            errors.extend(flaw_of(&owner, raw.rtype, rdata));
+            bounded(raw.ttl)
+        });
+        if let Err(refused) = enlisted {
+            refuse(&owner, refused, &mut errors);
         }
-    });
+    }
+    let given = Given {
+        owner: soa.owner.as_wire(),
+        rtype: soa.rtype,
+        ttl: bounded(soa.ttl),
+        rdata: &soa.rdata,
+        place: Place::NOWHERE,
+    };
+    if let Err(refused) = builder.add(&given) {
+        refuse(given.owner, refused, &mut errors);
+    }
     match builder.finish(mounts).zone {
         Ok(zone) if errors.is_empty() => Ok(zone),
         Ok(_) => Err(errors),

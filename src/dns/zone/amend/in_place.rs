@@ -26,8 +26,6 @@ const GARBAGE_FREE: usize = 1 << 16;
 const TOUCHED_FREE: usize = 1 << 10;
 /// Types whose coming or going is felt beyond their name, or in how the zone is served.
 const FAR_REACHING: [u16; 4] = [rtype::DNAME, rtype::RRSIG, rtype::NSEC, rtype::NSEC3];
-/// Octets that a record takes with all that is written beside it, more or less, without its RDATA.
-const RECORD_ROOM: usize = 64;
 
 /// A change under way.
 struct Change<'z> {
@@ -91,11 +89,9 @@ impl Zone {
 
 impl<'z> Change<'z> {
     fn new(zone: &'z Zone, edits: &[Edit]) -> Option<Self> {
-        let sizes = edits.iter().flat_map(|edit| &edit.records).map(Vec::len);
-        let room: usize = sizes.map(|size| 2 * (size + RECORD_ROOM)).sum();
         Some(Self {
             zone,
-            builder: Builder::over(zone, edits.len(), room),
+            builder: Builder::over(zone, edits.len()),
             touched: BTreeSet::new(),
             known: u32::try_from(zone.tree.nodes.len()).ok()?,
             children: None,
@@ -182,7 +178,7 @@ impl<'z> Change<'z> {
     fn holds_nothing(&self, id: u32) -> bool {
         let node = self.builder.tree.node(id);
         let is_written = !self.touched.contains(&id);
-        node.mount.is_none()
+        node.mount().is_none()
             && node.count == 0
             && (is_written || node.sets == NONE)
             && !node.is(GONE)
@@ -232,24 +228,23 @@ impl<'z> Change<'z> {
         if !is_whole || unused || worn || upkeep.records > RECORDS {
             return None;
         }
-        amended.denial = denial.unwrap_or(amended.data.len());
-        if denial.is_none() {
+        amended.denial = denial.unwrap_or_else(|| {
             let encoded = amended.encode_denial();
             amended.upkeep.garbage += encoded.len();
-            amended.data.extend(encoded);
-        }
+            amended.data.push(&encoded)
+        });
+        amended.data.shrink();
         Some(amended)
     }
 }
 
 impl Builder {
-    /// What a built zone was made of, to be changed: room for so many more names, and octets of data.
-    fn over(zone: &Zone, names: usize, octets: usize) -> Self {
+    /// What a built zone was made of, to be changed: room for so many more names.
+    fn over(zone: &Zone, names: usize) -> Self {
         let mut builder = Self::new(&zone.apex);
         builder.tree = zone.tree.with_room(names);
         builder.path = NamePath::into_any();
-        builder.data = Vec::with_capacity(zone.data.len() + octets);
-        builder.data.extend_from_slice(&zone.data);
+        builder.data = zone.data.clone();
         builder.names = zone.names;
         builder.upkeep = zone.upkeep.clone();
         builder
@@ -263,12 +258,13 @@ impl Builder {
                 .discount(set.rtype, usize::from(set.count), octets);
         }
         let node = &mut self.tree.nodes[id as usize];
-        self.names -= usize::from(node.count > 0 || node.mount.is_some());
+        self.names -= usize::from(node.count > 0 || node.mount().is_some());
         (node.sets, node.count) = (NONE, 0);
     }
 
     /// The zone, without a place for its denials yet.
     fn into_amended(mut self, before: &Zone, touched: BTreeSet<u32>) -> Zone {
+        self.data.close();
         self.upkeep.touch(touched);
         self.upkeep.settle();
         Zone {

@@ -112,7 +112,7 @@ impl Zone {
     pub fn mounts(&self) -> Vec<(Name, Mount)> {
         let nodes = (APEX..).zip(&self.tree.nodes);
         nodes
-            .filter_map(|(id, node)| Some((self.name(id), node.mount?)))
+            .filter_map(|(id, node)| Some((self.name(id), node.mount()?)))
             .collect()
     }
 }
@@ -178,6 +178,29 @@ mod tests {
         let found = without.find(www.as_wire(), rtype::A);
         assert!(matches!(found, Found::Mounted(7)), "{found:?}");
         assert!(texts(&amended.amended(&[], &[rtype::TXT]).unwrap(), "a.z.test").is_empty());
+    }
+
+    /// More than the number of RRsets that a node itself can say.
+    #[test]
+    fn a_name_has_any_number_of_rrsets() {
+        for count in [254_u16, 255, 256, 1000] {
+            let edits = (1000..1000 + count).map(|rtype| Edit {
+                rtype,
+                ..edit("many.z.test", &[&rtype.to_be_bytes()])
+            });
+            let edits: Vec<Edit> = edits.collect();
+            for amended in [
+                zone().amended(&edits, &[]).unwrap(),
+                zone().rebuilt(&edits, &[], &[]).unwrap(),
+            ] {
+                let name = Name::parse("many.z.test").unwrap();
+                let sets = amended.rrsets(name.as_wire());
+                let types: Vec<u16> = sets.map(|set| set.rtype).collect();
+                assert!(types.into_iter().eq(1000..1000 + count), "{count}");
+                let owner = amended.owners().find(|(owner, _)| *owner == name);
+                assert_eq!(owner.unwrap().1.count(), usize::from(count));
+            }
+        }
     }
 
     #[test]

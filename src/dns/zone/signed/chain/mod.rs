@@ -110,7 +110,7 @@ impl Chain {
     fn lacks_of(&self, zone: &Zone, steered: &[Steered]) -> (Vec<(u32, u16)>, Vec<Vec<u16>>) {
         let nodes = (APEX..).zip(&zone.tree.nodes);
         let mounted = nodes.filter_map(|(node, entry)| {
-            let steered = steered.get(usize::from(service_number(entry.mount?)))?;
+            let steered = steered.get(usize::from(service_number(entry.mount()?)))?;
             let link = self.of_node.get(node as usize)?;
             (*link != NONE).then_some((node, steered))
         });
@@ -200,8 +200,10 @@ impl Chain {
         number: usize,
     ) -> Option<(RrSet<'c>, &'c [u8])> {
         let start = *self.starts.get(number)?;
-        let data = self.data.as_deref().unwrap_or(&zone.data);
-        let mut rest = data.get(start as usize..)?;
+        let mut rest = match &self.data {
+            Some(own) => own.get(start as usize..)?,
+            None => zone.data.from(start),
+        };
         Some((RrSet::take(&mut rest)?, rest))
     }
 

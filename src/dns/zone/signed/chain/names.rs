@@ -19,7 +19,7 @@ pub(super) fn types_at(zone: &Zone, node: u32, steered: &[Steered]) -> Vec<u16> 
         .map(|set| set.rtype)
         .filter(|kind| !is_cut || matches!(*kind, rtype::NS | rtype::DS))
         .collect();
-    let mount = zone.tree.node(node).mount.map(service_number);
+    let mount = zone.tree.node(node).mount().map(service_number);
     if let Some(steered) = mount.and_then(|mount| steered.get(usize::from(mount))) {
         types.extend(steered.types());
     }
@@ -42,7 +42,7 @@ pub(super) fn is_authoritative(node: &Node) -> bool {
 /// Whether a name holds something by itself.
 pub(super) fn has_data(zone: &Zone, node: u32) -> bool {
     let node = zone.tree.node(node);
-    node.count > 0 || node.mount.is_some()
+    node.count > 0 || node.mount().is_some()
 }
 
 /// By node: whether it or a node below it holds data. Parents stand before their children.
