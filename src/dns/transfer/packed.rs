@@ -18,7 +18,13 @@ use crate::dns::Name;
 use crate::dns::zone::{Place, Raw, RawRecords};
 
 /// Octets of a piece of owners; the first one grows, as most zones are small.
-const PIECE_BYTES: usize = 128 * 1024;
+const PIECE_BYTES: usize = 1 << PIECE_BITS;
+/// Bits of the place of an owner that say where in its piece it stands.
+const PIECE_BITS: u32 = 17;
+/// Pieces of owners at the most, so that each has a place in 31 bits.
+const OWNER_PIECES: usize = 1 << 14;
+/// Octets of data at the most, with the length of each record's: as many as a zone holds.
+const RECORD_OCTETS: usize = 1 << 29;
 
 /// All records of a zone, the SOA apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +37,7 @@ pub struct Packed {
 /// The records of a zone whose SOA is not known yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pieces {
-    records: RawRecords,
+    pub(super) records: RawRecords,
     owners: Vec<Vec<u8>>,
     /// Place of the labels of the last owner in the last piece.
     last: Range<usize>,
@@ -93,6 +99,56 @@ impl Pieces {
         self.labels += labels.len();
     }
 
+    /// Whether more has come than a zone can hold, or than can be counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.records.octets() >= RECORD_OCTETS || self.owners.len() >= OWNER_PIECES
+    }
+
+    /// The labels of an owner before the apex, by its place.
+    pub(super) fn labels(&self, owner: u32) -> &[u8] {
+        let piece = self.owners.get((owner >> PIECE_BITS) as usize);
+        let octets = piece.and_then(|piece| piece.get(owner as usize & (PIECE_BYTES - 1)..));
+        let (&length, labels) = octets.and_then(<[u8]>::split_first).unwrap_or((&0, &[]));
+        labels.get(..usize::from(length)).unwrap_or_default()
+    }
+
+    /// A record by itself; the place of its owner, and its number.
+    pub(super) fn entry(&self, apex: &Name, owner: u32, record: u32) -> Option<Entry> {
+        let raw = self.records.raw(record);
+        Some(Entry {
+            owner: Name::from_wire(&[self.labels(owner), apex.as_wire()].concat())?,
+            rtype: raw.rtype,
+            ttl: raw.ttl,
+            rdata: self.records.rdata(record).into(),
+        })
+    }
+
+    /// Gives the place of the owner and the number of each record, as they came.
+    pub(super) fn each(&self, mut take: impl FnMut(u32, u32)) {
+        let places = (0..).zip(&self.owners).flat_map(|(number, piece)| {
+            let first = (!piece.is_empty()).then_some(0);
+            let starts = std::iter::successors(first, |at| {
+                let next = at + 1 + usize::from(piece[*at]);
+                (next < piece.len()).then_some(next)
+            });
+            starts.map(move |at| u32::try_from(number << PIECE_BITS | at).unwrap_or(u32::MAX))
+        });
+        let mut runs = self.records.runs();
+        for owner in places {
+            let Some(run) = runs.next(&self.records) else {
+                return;
+            };
+            self.records.run(run).for_each(|record| take(owner, record));
+        }
+    }
+
+    /// All records by themselves, as they came.
+    pub(super) fn entries(&self, apex: &Name) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        self.each(|owner, record| entries.extend(self.entry(apex, owner, record)));
+        entries
+    }
+
     /// All that has come.
     pub(super) fn under(self, apex: Name, soa: Entry) -> Packed {
         Packed {
@@ -118,21 +174,7 @@ impl Packed {
     /// The same in a fixed order.
     #[must_use]
     pub fn into_content(self) -> Content {
-        let (soa, records, mut owners) = self.into_parts();
-        let (mut runs, mut owner, mut entries) = (records.runs(), Vec::new(), Vec::new());
-        while let Some(run) = runs.next(&records) {
-            owners.next_into(&mut owner);
-            entries.extend(records.run(run).filter_map(|id| {
-                let raw = records.raw(id);
-                Some(Entry {
-                    owner: Name::from_wire(&owner)?,
-                    rtype: raw.rtype,
-                    ttl: raw.ttl,
-                    rdata: records.rdata(id).into(),
-                })
-            }));
-        }
-        Content::of(soa, entries)
+        Content::of(self.soa, self.pieces.entries(&self.apex))
     }
 
     /// The serial of its SOA.

@@ -44,11 +44,12 @@ mod tree;
 mod upkeep;
 mod zones;
 
+pub(super) use amend::Amendment;
 pub use amend::Edit;
 pub(super) use build::{Builder, Given, Refused};
 pub use find::{Found, Match, Trail};
 pub use mount::{HAS_RECORDS, MAY_ALIAS, Mount, service_number};
-pub(super) use records::{Place, Raw, RawRecords, RecordRuns};
+pub(super) use records::{Place, Raw, RawRecords};
 pub use zones::{Served, Zones};
 
 use data::ZoneData;

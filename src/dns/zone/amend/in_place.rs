@@ -10,9 +10,9 @@
 //! one place. Whatever reaches further than the touched names is left to a build of the whole zone, errors
 //! included: DNAME, a cut made or unmade above other names, wildcards that come or go, a name that
 //! an RRset elsewhere leads to, zones that were signed elsewhere.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::Edit;
+use super::{Amendment, Edit};
 use crate::dns::rr::{RrSet, rtype};
 use crate::dns::zone::Zone;
 use crate::dns::zone::build::{ARENA_BYTES, Builder, Given, RECORDS, is_soa};
@@ -41,29 +41,25 @@ struct Change<'z> {
 impl Zone {
     /// The zone with these edits, if they reach no further than the names that they are of; it is what
     /// a build of the whole would give.
-    pub(super) fn amended_in_place(&self, edits: &[Edit], barred: &[u16]) -> Option<Self> {
+    pub(super) fn amended_in_place(&self, edits: &impl Amendment, barred: &[u16]) -> Option<Self> {
         let is_far = |edit: &Edit| FAR_REACHING.contains(&edit.rtype);
-        if self.signed_elsewhere || edits.iter().any(is_far) || self.data.len() > ARENA_BYTES {
+        if self.signed_elsewhere || self.data.len() > ARENA_BYTES {
             return None;
         }
-        let mut touched: BTreeMap<u32, Vec<&Edit>> = BTreeMap::new();
-        let mut coming = Vec::new();
-        for edit in edits {
-            match self.node_of(edit.owner.as_wire()) {
-                Some(node) => touched.entry(node).or_default().push(edit),
-                None if edit.records.is_empty() => {}
-                None => coming.push(edit),
+        let mut change = Change::new(self, edits.names())?;
+        edits.each(|edits| {
+            if edits.iter().any(is_far) {
+                return None;
             }
-        }
+            match self.node_of(edits.first()?.owner.as_wire()) {
+                Some(node) => change.replace(node, edits, barred),
+                None => edits.iter().try_for_each(|edit| change.add(edit)),
+            }
+        })?;
         for node in self.holders(barred) {
-            touched.entry(node).or_default();
-        }
-        let mut change = Change::new(self, edits)?;
-        for (node, edits) in touched {
-            change.replace(node, &edits, barred)?;
-        }
-        for edit in coming {
-            change.add(edit)?;
+            if !change.touched.contains(&node) {
+                change.replace(node, &[], barred)?;
+            }
         }
         change.admit()?;
         change.take_away()?;
@@ -88,10 +84,10 @@ impl Zone {
 }
 
 impl<'z> Change<'z> {
-    fn new(zone: &'z Zone, edits: &[Edit]) -> Option<Self> {
+    fn new(zone: &'z Zone, names: usize) -> Option<Self> {
         Some(Self {
             zone,
-            builder: Builder::over(zone, edits.len()),
+            builder: Builder::over(zone, names),
             touched: BTreeSet::new(),
             known: u32::try_from(zone.tree.nodes.len()).ok()?,
             children: None,
@@ -99,7 +95,7 @@ impl<'z> Change<'z> {
     }
 
     /// Takes a name's records back, and puts in those that are to be there.
-    fn replace(&mut self, id: u32, edits: &[&Edit], barred: &[u16]) -> Option<()> {
+    fn replace(&mut self, id: u32, edits: &[Edit], barred: &[u16]) -> Option<()> {
         let node = *self.zone.tree.node(id);
         let goes = |set: &RrSet<'_>| {
             barred.contains(&set.rtype) || edits.iter().any(|edit| edit.rtype == set.rtype)
