@@ -13,7 +13,7 @@ use crate::base::{Moment, Permille, Span};
 use crate::dns::Name;
 use crate::dns::dnssec::{Algorithm, PrivateKey};
 use crate::dns::rr::rtype;
-use crate::dns::transfer::{Changes, Content, Diff, Entry, Packed, Received, zone_of};
+use crate::dns::transfer::{Content, Diff, Entry, Packed, PackedChanges, Received, zone_of};
 use crate::dns::zone::{Presence, Served, Zone};
 use crate::keys::{Key, KeyId, Keyring, Ring, Role, Step, Time};
 use crate::plan::{Acme, Dynamic, Incoming, Sources, ZoneDnssec, ZonePlan, Zoning};
@@ -380,8 +380,8 @@ fn a_clock_that_is_wrong_for_ten_seconds_renews_everything_and_records_no_step()
     assert_eq!(told.count(), 2);
 }
 
-fn packed(diff: Diff) -> Changes {
-    Changes::of(&name("in.test"), &[diff]).unwrap()
+fn packed(diff: Diff) -> PackedChanges {
+    PackedChanges::of(&name("in.test"), &[diff]).unwrap()
 }
 
 #[test]

@@ -9,8 +9,8 @@ use waypost::base::{Moment, Span};
 use waypost::dns::Name;
 use waypost::dns::rr::{rcode, rtype};
 use waypost::dns::transfer::{
-    Asked, Changes, Content, Entry, Journal, Messages, Receipt, Received, apply, master_pieces,
-    zone_of, zone_of_packed,
+    Asked, Content, Entry, Journal, Messages, PackedChanges, Receipt, Received, apply,
+    master_pieces, zone_of, zone_of_packed,
 };
 use waypost::table::Table;
 
@@ -197,7 +197,7 @@ fn changes_hold_little_beside_the_zone_that_they_make() {
         // An owner whose apex is a pointer, and what each record has.
         let octets = u64::try_from(diff.len() * (12 + 2 + 10 + 4)).unwrap();
         let (mut changes, mut changed) = (None, None);
-        let taking = measure(|| changes = Changes::of(&apex, std::slice::from_ref(&diff)));
+        let taking = measure(|| changes = PackedChanges::of(&apex, std::slice::from_ref(&diff)));
         let making = measure(|| changed = Some(apply(&zone, changes.take().unwrap()).unwrap()));
         assert_eq!(changed.unwrap().serial(), Some(2));
         let held = u64::try_from(taking.bytes_current).unwrap();

@@ -6,9 +6,9 @@ use super::content::{Diff, Entry};
 use super::packed::Pieces;
 use crate::dns::Name;
 
-/// What makes a later version of a zone, step by step.
+/// All that makes a later version of a zone, step by step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Changes {
+pub struct PackedChanges {
     pub(super) apex: Name,
     /// The SOA that they begin at.
     from: Entry,
@@ -27,9 +27,9 @@ struct ChangeStep {
 }
 
 /// A record by reference: owner in wire format, type, TTL and data.
-type Part<'r> = ((&'r [u8], u16, u32), &'r [u8]);
+type FlatRecord<'r> = ((&'r [u8], u16, u32), &'r [u8]);
 
-impl Changes {
+impl PackedChanges {
     /// No step yet from a version with this SOA.
     pub(super) fn new(apex: &Name, from: Entry) -> Self {
         Self {
@@ -97,7 +97,7 @@ impl Changes {
     }
 
     /// Adds a record that the last step takes out.
-    pub(super) fn take_out(&mut self, (about, rdata): Part<'_>) {
+    pub(super) fn take_out(&mut self, (about, rdata): FlatRecord<'_>) {
         if let Some(step) = self.steps.last_mut() {
             step.removed += 1;
             self.pieces.push(&self.apex, about, rdata);
@@ -105,7 +105,7 @@ impl Changes {
     }
 
     /// Adds a record that the last step puts in.
-    pub(super) fn put_in(&mut self, (about, rdata): Part<'_>) {
+    pub(super) fn put_in(&mut self, (about, rdata): FlatRecord<'_>) {
         if let Some(step) = self.steps.last_mut() {
             step.added += 1;
             self.pieces.push(&self.apex, about, rdata);
@@ -152,7 +152,7 @@ impl Changes {
     }
 }
 
-fn part(entry: &Entry) -> Part<'_> {
+fn part(entry: &Entry) -> FlatRecord<'_> {
     let about = (entry.owner.as_wire(), entry.rtype, entry.ttl);
     (about, &entry.rdata)
 }
@@ -175,13 +175,13 @@ mod tests {
             .windows(2)
             .map(|two| two[0].diff(&two[1]))
             .collect();
-        let changes = Changes::of(&apex, &diffs).unwrap();
+        let changes = PackedChanges::of(&apex, &diffs).unwrap();
         assert_eq!((changes.steps(), changes.soa().serial()), (3, 4));
         let mut added = Vec::new();
         changes.each(|is_added, _, _| added.push(is_added));
         assert_eq!(added, [false, false, true, true]);
         assert_eq!(changes.longest_ttl(), 60);
         assert_eq!(changes.into_diffs(), diffs);
-        assert_eq!(Changes::of(&apex, &[]), None);
+        assert_eq!(PackedChanges::of(&apex, &[]), None);
     }
 }

@@ -33,7 +33,7 @@ pub mod receipt;
 pub mod serial;
 pub mod zone;
 
-pub use changes::Changes;
+pub use changes::PackedChanges;
 pub use content::{Content, Diff, Entry};
 pub use journal::{Journal, Sending};
 pub use master::master_pieces;

@@ -99,7 +99,7 @@ impl Pieces {
         self.labels += labels.len();
     }
 
-    /// Whether more has come than a zone can hold, or than can be counted.
+    /// Tells that more has come than a zone can hold, or than can be counted.
     pub(super) fn is_full(&self) -> bool {
         self.records.octets() >= RECORD_OCTETS || self.owners.len() >= OWNER_PIECES
     }

@@ -21,7 +21,7 @@
 //! It does not check signatures: messages come here when they are believed.
 use thiserror::Error;
 
-use super::changes::Changes;
+use super::changes::PackedChanges;
 use super::content::Entry;
 use super::packed::{Packed, Pieces};
 use super::serial;
@@ -38,7 +38,7 @@ pub enum Received {
     /// The whole zone.
     Whole(Packed),
     /// What changed since our version, step by step.
-    Changes(Changes),
+    Changes(PackedChanges),
 }
 
 /// Why a transfer is given up.
@@ -107,7 +107,7 @@ pub struct Receipt {
     soa: Option<Entry>,
     pieces: Pieces,
     room: Room,
-    changes: Option<Changes>,
+    changes: Option<PackedChanges>,
     strays: Option<Strays>,
     count: usize,
     octets: u64,
@@ -270,7 +270,7 @@ impl Receipt {
     }
 
     /// The changes that are being received.
-    fn changes(&mut self) -> Result<&mut Changes, Broken> {
+    fn changes(&mut self) -> Result<&mut PackedChanges, Broken> {
         self.changes.as_mut().ok_or(Broken::Gap)
     }
 
@@ -308,7 +308,7 @@ impl Receipt {
             State::Start => self.begin(soa),
             State::Second | State::Whole if ends => State::Done,
             State::Second if self.asked == Asked::Changes(soa.serial()) => {
-                let changes = self.changes.insert(Changes::new(&self.apex, soa));
+                let changes = self.changes.insert(PackedChanges::new(&self.apex, soa));
                 changes.begin();
                 State::Removing
             }
@@ -554,7 +554,9 @@ mod tests {
         assert_eq!(
             fed(Asked::Changes(1), &changes),
             Ok((
-                Some(Received::Changes(Changes::of(&apex(), &[diff]).unwrap())),
+                Some(Received::Changes(
+                    PackedChanges::of(&apex(), &[diff]).unwrap()
+                )),
                 strays(2)
             ))
         );

@@ -204,7 +204,7 @@ impl Builder {
         Ok(())
     }
 
-    /// Whether one more record is within the bounds of a zone.
+    /// Tells that one more record is within the bounds of a zone.
     pub(super) fn has_room(&self) -> bool {
         let octets = self.records.octets().max(self.tree.label_bytes());
         self.records.len() < RECORDS && octets < ARENA_BYTES && self.tree.nodes.len() < NODES
@@ -515,7 +515,7 @@ pub(super) fn covered(kind: u16, rdata: &[u8]) -> Option<u16> {
     covered.filter(|_| kind == rtype::RRSIG)
 }
 
-/// Whether records of a type are there only where a zone has been signed.
+/// Tells that records of a type are there only where a zone has been signed.
 pub(super) fn is_of_signing(kind: u16) -> bool {
     matches!(kind, rtype::RRSIG | rtype::NSEC | rtype::NSEC3)
 }

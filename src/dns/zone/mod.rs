@@ -370,7 +370,7 @@ impl Zone {
         self.sets_from(node.sets, self.count_of(node))
     }
 
-    /// How many RRsets a node has.
+    /// Number of RRsets of a node.
     #[inline]
     fn count_of(&self, node: &Node) -> u16 {
         match node.count {

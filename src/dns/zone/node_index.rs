@@ -1,4 +1,4 @@
-//! Where each name of a zone is found: the numbers of nodes by hash, four octets each.
+//! The numbers of a zone's nodes by hash, little more than four octets each.
 //!
 //! A slot holds six bits of the hash and the number of a node plus one, so most wrong nodes are told apart without
 //! looking at them. A number goes into the first empty slot from its *home* on; homes are in the order of hashes, and

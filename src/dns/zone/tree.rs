@@ -50,7 +50,7 @@ pub(super) struct Node {
     label: u32,
     /// Where its RRsets begin; while building, its latest run of records.
     pub(super) sets: u32,
-    /// What is mounted here, or [`NOTHING`].
+    /// The number that is mounted here, or [`NOTHING`].
     mount: Mount,
     /// How many RRsets it has; [`MANY`] says that their number stands in front of them.
     pub(super) count: u8,
@@ -64,7 +64,7 @@ impl Node {
         self.flags & flag != 0
     }
 
-    /// What is mounted here.
+    /// The number that is mounted here.
     #[inline]
     pub(super) fn mount(&self) -> Option<Mount> {
         (self.mount != NOTHING).then_some(self.mount)

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use waypost::base::Draws;
 use waypost::dns::Name;
-use waypost::dns::transfer::{Changes, Packed, Received};
+use waypost::dns::transfer::{Packed, PackedChanges, Received};
 use waypost::zones::{Request, Want};
 
 use super::data::{Edition, is_ahead};
@@ -79,7 +79,7 @@ impl Primary {
         let contents: Vec<_> = contents.map(|own| own.content(&request.apex)).collect();
         let steps = contents.windows(2);
         let diffs: Vec<_> = steps.map(|pair| pair[0].diff(&pair[1])).collect();
-        let changes = Changes::of(&request.apex, &diffs).expect("the head is ahead");
+        let changes = PackedChanges::of(&request.apex, &diffs).expect("the head is ahead");
         (delay, Ok(Received::Changes(changes)))
     }
 }

@@ -1,13 +1,13 @@
-//! What changes make of a zone, name by name.
+//! Changes of a zone into the next one, name by name.
 //!
 //! Of each record that came there are eight octets, sorted by name and type: what becomes of an RRset is worked out where
 //! somebody asks for it, and is not kept. So thousands of changes take little more than what they came in.
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Misfit, bounded, flaw, soa_of};
+use super::flaws::{Misfit, bounded, flaw, soa_of};
 use crate::dns::Name;
 use crate::dns::rr::rtype;
-use crate::dns::transfer::changes::Changes;
+use crate::dns::transfer::changes::PackedChanges;
 use crate::dns::transfer::content::Entry;
 use crate::dns::transfer::master::entries;
 use crate::dns::zone::{Amendment, Edit, Zone, ZoneError};
@@ -16,26 +16,26 @@ use crate::dns::zone::{Amendment, Edit, Zone, ZoneError};
 const ADDED: u32 = 1 << 31;
 
 /// A zone, and the changes to it.
-pub(super) struct Changed<'z> {
+pub(super) struct ChangedZone<'z> {
     zone: &'z Zone,
-    changes: Changes,
+    changes: PackedChanges,
     /// Place of the owner, with [`ADDED`], and number of each record; those of one RRset together, as they came.
     refs: Vec<(u32, u32)>,
 }
 
 #[derive(Default)]
-struct Set {
+struct ChangedSet {
     records: BTreeSet<Entry>,
     /// Records that were put in, not all of which need be there now.
     added: Vec<Entry>,
 }
 
-impl<'z> Changed<'z> {
+impl<'z> ChangedZone<'z> {
     /// Puts changes in order; they are made of the zone once it was seen that they can be.
     ///
     /// # Errors
     /// When they do not fit the zone, or put in what can stand in none.
-    pub(super) fn new(zone: &'z Zone, changes: Changes) -> Result<Self, Misfit> {
+    pub(super) fn new(zone: &'z Zone, changes: PackedChanges) -> Result<Self, Misfit> {
         let mut refs = Vec::new();
         let mut count = 0;
         changes.each(|_, _, _| count += 1);
@@ -103,8 +103,8 @@ impl<'z> Changed<'z> {
     }
 
     /// An RRset as it is once its changes are made.
-    fn set(&self, group: &[(u32, u32)]) -> Result<Set, Misfit> {
-        let mut set = Set::default();
+    fn set(&self, group: &[(u32, u32)]) -> Result<ChangedSet, Misfit> {
+        let mut set = ChangedSet::default();
         for (place, &(owner, record)) in group.iter().enumerate() {
             let Some(entry) = self
                 .changes
@@ -149,7 +149,7 @@ impl<'z> Changed<'z> {
 
     /// The SOA in place of the one that there is.
     fn soa(&self) -> Vec<Edit> {
-        let soa = Set {
+        let soa = ChangedSet {
             records: BTreeSet::from([self.changes.soa().clone()]),
             added: Vec::new(),
         };
@@ -157,7 +157,7 @@ impl<'z> Changed<'z> {
     }
 }
 
-impl Amendment for Changed<'_> {
+impl Amendment for ChangedZone<'_> {
     fn names(&self) -> usize {
         let owners = self
             .refs
@@ -193,14 +193,14 @@ impl Amendment for Changed<'_> {
     }
 }
 
-impl Set {
+impl ChangedSet {
     /// Records that are there and were not before.
     fn added(&self) -> impl Iterator<Item = &Entry> {
         let added = self.added.iter();
         added.filter(|entry| self.records.contains(entry))
     }
 
-    /// What makes the RRset what it is now, its records in order. Signatures have the TTLs of what they
+    /// Edits that make the RRset what it is now, its records in order. Signatures have the TTLs of what they
     /// cover, so several; of other records the least counts.
     fn edits(self, owner: &[u8], rtype: u16) -> Vec<Edit> {
         let owner = self

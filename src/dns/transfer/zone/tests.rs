@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::base::Draws;
 use crate::dns::master;
+use crate::dns::rr::rtype;
 use crate::dns::transfer::content::Diff;
+use crate::dns::transfer::content::Entry;
 use crate::dns::transfer::content::tests::{content, soa, text};
 
 /// Zones that stand in the tree already, and their apexes.
@@ -44,8 +46,8 @@ fn by_text(apex: &Name, content: &Content) -> Option<Zone> {
 /// Type, TTL and records of an RRset.
 type Shown = (u16, u32, Vec<Vec<u8>>);
 
-fn packed(apex: &Name, diffs: &[Diff]) -> Changes {
-    Changes::of(apex, diffs).unwrap()
+fn packed(apex: &Name, diffs: &[Diff]) -> PackedChanges {
+    PackedChanges::of(apex, diffs).unwrap()
 }
 
 /// Everything in a zone, the order of records included.

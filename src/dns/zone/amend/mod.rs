@@ -37,7 +37,7 @@ pub(in crate::dns) trait Amendment {
     fn names(&self) -> usize;
     /// Gives all edits of each owner together, until there are no more or `take` wants none.
     fn each(&self, take: impl FnMut(&[Edit]) -> Option<()>) -> Option<()>;
-    /// Whether there is an edit of this owner and type.
+    /// Tells that there is an edit of this owner and type.
     fn replaces(&self, owner: &Name, kind: u16) -> bool;
 }
 
