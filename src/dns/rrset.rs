@@ -1,7 +1,8 @@
 //! An RRset as a zone keeps it: encoded once, so that a reply copies it.
 //!
 //! ```text
-//! type, count, octets of records, octets of what follows them       12 octets
+//! 1                                                                 one record, nothing follows it
+//! 0, any, count, octets of records, octets of what follows them     12 octets, otherwise
 //! records   C0 0C | type | class | TTL | RDLENGTH | RDATA           names in RDATA uncompressed
 //!
 //! octets of suffix, number of targets, number of pointers           6 octets, if any is there
@@ -32,8 +33,10 @@ pub(super) const TTL_AT: usize = 6;
 /// A compression pointer to the question's name (RFC 1035, section 4.1.4).
 #[expect(clippy::cast_possible_truncation, reason = "12 is small")]
 pub(super) const TO_QUESTION: [u8; 2] = [0xC0, HEADER_BYTES as u8];
-/// Octets in front of an RRset.
+/// Octets in front of an RRset whose first is not [`ALONE`].
 const SET_HEAD_BYTES: usize = 12;
+/// All that stands in front of an RRset that is one record, as most are.
+const ALONE: u8 = 1;
 /// Octets in front of what follows the records.
 const EXTRA_HEAD_BYTES: usize = 6;
 /// Octets of what is known of one target.
@@ -165,15 +168,32 @@ impl<'z> RrSet<'z> {
     /// Takes an RRset from the front of a zone's data.
     #[inline]
     pub(super) fn take(rest: &mut &'z [u8]) -> Option<Self> {
+        let (&kind, tail) = rest.split_first()?;
+        if kind != ALONE {
+            return Self::take_several(rest);
+        }
+        let (encoded, tail) = tail.split_at_checked(record_bytes(tail)?)?;
+        *rest = tail;
+        Some(Self {
+            rtype: type_of(encoded),
+            ttl: ttl_of(encoded),
+            count: 1,
+            encoded,
+            extra: &[],
+        })
+    }
+
+    #[inline]
+    fn take_several(rest: &mut &'z [u8]) -> Option<Self> {
         let (head, tail) = rest.split_first_chunk::<SET_HEAD_BYTES>()?;
-        let [t0, t1, c0, c1, r0, r1, r2, r3, e0, e1, e2, e3] = *head;
+        let [_, _, c0, c1, r0, r1, r2, r3, e0, e1, e2, e3] = *head;
         let records = u32::from_be_bytes([r0, r1, r2, r3]) as usize;
         let extra = u32::from_be_bytes([e0, e1, e2, e3]) as usize;
         let (encoded, tail) = tail.split_at_checked(records)?;
         let (extra, tail) = tail.split_at_checked(extra)?;
         *rest = tail;
         Some(Self {
-            rtype: u16::from_be_bytes([t0, t1]),
+            rtype: type_of(encoded),
             ttl: ttl_of(encoded),
             count: u16::from_be_bytes([c0, c1]),
             encoded,
@@ -183,7 +203,11 @@ impl<'z> RrSet<'z> {
 
     /// How many octets of a zone's data it takes.
     pub(super) fn encoded_bytes(&self) -> usize {
-        SET_HEAD_BYTES + self.encoded.len() + self.extra.len()
+        let head = match self.count == 1 && self.extra.is_empty() {
+            true => 1,
+            false => SET_HEAD_BYTES,
+        };
+        head + self.encoded.len() + self.extra.len()
     }
 
     /// The same RRset with a TTL of at most so many seconds.
@@ -283,6 +307,13 @@ pub(super) fn record_bytes(records: &[u8]) -> Option<usize> {
     Some(HEAD_BYTES + usize::from(u16::from_be_bytes([head[10], head[11]])))
 }
 
+/// The type of the record that stands first.
+#[inline]
+fn type_of(records: &[u8]) -> u16 {
+    let head = records.first_chunk::<HEAD_BYTES>();
+    head.map_or(0, |head| u16::from_be_bytes([head[2], head[3]]))
+}
+
 /// The TTL of the record that stands first.
 #[inline]
 pub(super) fn ttl_of(records: &[u8]) -> u32 {
@@ -343,19 +374,31 @@ pub(super) fn shared_suffix(name: &[u8], other: &[u8]) -> Option<(usize, usize)>
 impl<'s, R: Iterator<Item = &'s [u8]> + Clone> Source<'s, R> {
     /// Appends the RRset to a zone's data.
     pub(super) fn put(&self, data: &mut Vec<u8>) {
+        let suffix = self.suffix();
+        let has_extra = suffix > 0 || !self.glue.is_empty();
+        let count = self.records.clone().count();
+        if count == 1 && !has_extra {
+            data.push(ALONE);
+            return self.put_records(data);
+        }
         let start = data.len();
         data.extend_from_slice(&[0; SET_HEAD_BYTES]);
+        self.put_records(data);
+        let records = data.len() - start - SET_HEAD_BYTES;
+        if has_extra {
+            self.put_extra(data, suffix);
+        }
+        let extra = data.len() - start - SET_HEAD_BYTES - records;
+        let head = &mut data[start..start + SET_HEAD_BYTES];
+        head[2..4].copy_from_slice(&small(count));
+        head[4..8].copy_from_slice(&large(records));
+        head[8..].copy_from_slice(&large(extra));
+    }
+
+    fn put_records(&self, data: &mut Vec<u8>) {
         for rdata in self.records.clone() {
             self.put_record(data, |data| data.extend_from_slice(rdata));
         }
-        let records = data.len() - start - SET_HEAD_BYTES;
-        self.put_extra(data);
-        let extra = data.len() - start - SET_HEAD_BYTES - records;
-        let head = &mut data[start..start + SET_HEAD_BYTES];
-        head[..2].copy_from_slice(&self.rtype.to_be_bytes());
-        head[2..4].copy_from_slice(&small(self.records.clone().count()));
-        head[4..8].copy_from_slice(&large(records));
-        head[8..].copy_from_slice(&large(extra));
     }
 
     /// Octets of the longest suffix that a name in RDATA shares with the owner.
@@ -368,11 +411,7 @@ impl<'s, R: Iterator<Item = &'s [u8]> + Clone> Source<'s, R> {
         longest.unwrap_or(0)
     }
 
-    fn put_extra(&self, data: &mut Vec<u8>) {
-        let suffix = self.suffix();
-        if suffix == 0 && self.glue.is_empty() {
-            return;
-        }
+    fn put_extra(&self, data: &mut Vec<u8>, suffix: usize) {
         let (mut short, mut pointers) = (Vec::new(), Vec::new());
         for rdata in self.records.clone().filter(|_| suffix > 0) {
             self.put_record(&mut short, |out| self.put_cut(rdata, out, &mut pointers));

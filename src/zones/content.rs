@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::job::{Arrival, Came};
 use super::keys::longest_ttl;
 use crate::base::{Permille, Span};
-use crate::dns::transfer::{Diff, apply, zone_of_packed};
+use crate::dns::transfer::{apply, zone_of_packed};
 use crate::dns::zone::{Presence, Zone, ZoneError, catalog};
 
 /// A zone that was taken.
@@ -47,10 +47,11 @@ pub(super) fn take(arrival: Arrival) -> Result<Taken, Refusal> {
             let longest = is_signed_here.then(|| longest_ttl(&zone, &steered));
             (zone, "whole", longest.unwrap_or(Span::ZERO))
         }
-        Came::Changes(diffs) => {
-            let zone = apply(&base, &diffs);
+        Came::Changes(changes) => {
+            let longest = Span::from_secs(u64::from(changes.longest_ttl()));
+            let zone = apply(&base, changes);
             let zone = zone.map_err(|misfit| Refusal::Unfit(misfit.to_string()))?;
-            (zone, "changes", longest_of(&diffs))
+            (zone, "changes", longest)
         }
     };
     if let Some(why) = shrunken(&base, &zone, max_shrink) {
@@ -79,13 +80,6 @@ pub(super) fn take(arrival: Arrival) -> Result<Taken, Refusal> {
 fn first(errors: &[ZoneError]) -> String {
     let first = errors.first().map(|error| error.message.clone());
     first.unwrap_or_else(|| "it is no zone".to_owned())
-}
-
-/// The largest TTL of what changes put in.
-fn longest_of(diffs: &[Diff]) -> Span {
-    let added = diffs.iter().flat_map(|diff| &diff.added);
-    let longest = added.map(|entry| entry.ttl).max();
-    Span::from_secs(u64::from(longest.unwrap_or(0)))
 }
 
 /// Why a zone is too little of what there was.

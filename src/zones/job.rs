@@ -12,7 +12,7 @@ use super::version::{Drawn, Last, draw};
 use crate::base::Permille;
 use crate::base::limits::SIGNATURES_AT_ONCE;
 use crate::dns::Name;
-use crate::dns::transfer::{Diff, Journal, Packed};
+use crate::dns::transfer::{Journal, Packed, PackedChanges};
 use crate::dns::zone::signed::{Chunk, Signed, Steered};
 use crate::dns::zone::{Mount, Served, Zone};
 use crate::table::{RenderView, Table};
@@ -120,7 +120,7 @@ pub(super) enum Came {
     /// The zone.
     Whole(Packed),
     /// What has changed in it.
-    Changes(Vec<Diff>),
+    Changes(PackedChanges),
 }
 
 /// A zone that is given to secondaries.

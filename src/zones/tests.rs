@@ -13,7 +13,7 @@ use crate::base::{Moment, Permille, Span};
 use crate::dns::Name;
 use crate::dns::dnssec::{Algorithm, PrivateKey};
 use crate::dns::rr::rtype;
-use crate::dns::transfer::{Content, Entry, Packed, Received, zone_of};
+use crate::dns::transfer::{Content, Diff, Entry, Packed, PackedChanges, Received, zone_of};
 use crate::dns::zone::{Presence, Served, Zone};
 use crate::keys::{Key, KeyId, Keyring, Ring, Role, Step, Time};
 use crate::plan::{Acme, Dynamic, Incoming, Sources, ZoneDnssec, ZonePlan, Zoning};
@@ -278,7 +278,7 @@ fn a_transfer_that_comes_while_a_config_is_composed_is_served() {
     bench.give(Input::Config(Ticket(1), Box::new(config)));
     assert_eq!(bench.jobs.len(), 1, "the zone is composed anew");
     let diff = content("in.test", 1).diff(&content("in.test", 2));
-    bench.give(Input::Fetched(number, Ok(Received::Changes(vec![diff]))));
+    bench.give(Input::Fetched(number, Ok(Received::Changes(packed(diff)))));
     // Whatever is due meanwhile does not make the engine loop.
     bench.now = bench.now.after(Span::from_secs(20));
     bench.give(Input::Tick);
@@ -380,6 +380,10 @@ fn a_clock_that_is_wrong_for_ten_seconds_renews_everything_and_records_no_step()
     assert_eq!(told.count(), 2);
 }
 
+fn packed(diff: Diff) -> PackedChanges {
+    PackedChanges::of(&name("in.test"), &[diff]).unwrap()
+}
+
 #[test]
 fn changes_of_one_record_touch_no_other_zone() {
     let mut bench = Bench::serving();
@@ -390,7 +394,7 @@ fn changes_of_one_record_touch_no_other_zone() {
     let (number, request) = bench.fetches.pop().unwrap();
     assert_eq!(request.soa.unwrap().serial(), 1);
     let diff = content("in.test", 1).diff(&content("in.test", 2));
-    bench.give(Input::Fetched(number, Ok(Received::Changes(vec![diff]))));
+    bench.give(Input::Fetched(number, Ok(Received::Changes(packed(diff)))));
     bench.work();
     bench.pass(Span(100));
     assert_eq!(bench.serial(), Some(2));

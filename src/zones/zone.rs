@@ -207,7 +207,7 @@ impl OneZone {
         let (received, primary) = secondary.arrived.take()?;
         let what = match received {
             Received::Whole(packed) => Came::Whole(packed),
-            Received::Changes(diffs) => Came::Changes(diffs),
+            Received::Changes(changes) => Came::Changes(changes),
             Received::Nothing(_) => return None,
         };
         secondary.taking = Some(primary);

@@ -5,12 +5,13 @@
 //!                         |                       v
 //! request (serial) -------'---------> Plan of a transfer --Messages--> octets
 //!
-//! octets --Receipt--> Received: up to date, a packed zone --zone_of--> zone, or diffs --apply--> zone
+//! octets --Receipt--> Received: up to date, a packed zone --zone_of--> zone, or changes --apply--> zone
 //! ```
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`serial`] | serials compared and counted up (RFC 1982) |
+//! | [`changes`] | the changes of a zone as they come, in few octets |
 //! | [`content`] | the records of a zone in a fixed order; what two of them differ in |
 //! | [`journal`] | the last versions of a zone, and what to send to one who has an older one |
 //! | [`messages`] | records into messages |
@@ -21,6 +22,7 @@
 //! | [`notify`] | a change told, and the telling read |
 //!
 //! It knows neither who may have a zone nor whether one can be served.
+pub mod changes;
 pub mod content;
 pub mod journal;
 pub mod master;
@@ -31,6 +33,7 @@ pub mod receipt;
 pub mod serial;
 pub mod zone;
 
+pub use changes::PackedChanges;
 pub use content::{Content, Diff, Entry};
 pub use journal::{Journal, Sending};
 pub use master::master_pieces;

@@ -1,30 +1,30 @@
 //! The records of a zone as they come, in about as many octets as they had on the wire.
 //!
 //! A zone of a million names is a million times two small boxes if every record is one by itself: several times what
-//! was received. Here records stand one behind the other in a few large pieces, owners without the apex that
-//! all of them end in; so a transfer needs about as much as it brought, and whoever makes a zone of it
-//! gives each piece back once it has been read.
+//! was received. Here records stand one behind the other as a zone's builder has them ([`RawRecords`]), which takes them
+//! over as they are; and beside them, the owners of each run, without the apex that all of them end in:
 //!
 //! ```text
-//! record = octets of the owner's labels before the apex, these labels, type, TTL, octets of the data, data
-//!          255 in place of both says: the owner of the record before
+//! owner = octets of the labels before the apex, these labels
 //! ```
 //!
-//! How many owners there are, and how long their labels, is counted, so that whoever makes the zone can make room for
-//! them once. Nothing is sorted or told apart here: that is done where the zone is built, in any order.
+//! So a transfer needs about as much as it brought. Owners are given back while they become the names of the zone, records
+//! while they become its data. How many owners there are, and how long their labels, is counted, so that whoever makes the
+//! zone can make room for them once. Nothing is sorted or told apart here: that is done where the zone is built, in any order.
 use std::ops::Range;
 
 use super::content::{Content, Entry};
 use crate::dns::Name;
-use crate::dns::rr::rtype;
+use crate::dns::zone::{Place, Raw, RawRecords};
 
-/// Octets of a piece; one record is always whole in one.
-const PIECE_BYTES: usize = 256 * 1024;
-/// Octets of a record beside its labels and its data.
-const FRAME_BYTES: usize = 1 + 2 + 4 + 2;
-
-/// In place of an owner: that of the record before. No labels before an apex are as long.
-const SAME_OWNER: u8 = u8::MAX;
+/// Octets of a piece of owners; the first one grows, as most zones are small.
+const PIECE_BYTES: usize = 1 << PIECE_BITS;
+/// Bits of the place of an owner that say where in its piece it stands.
+const PIECE_BITS: u32 = 17;
+/// Pieces of owners at the most, so that each has a place in 31 bits.
+const OWNER_PIECES: usize = 1 << 14;
+/// Octets of data at the most, with the length of each record's: as many as a zone holds.
+const RECORD_OCTETS: usize = 1 << 29;
 
 /// All records of a zone, the SOA apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,28 +34,25 @@ pub struct Packed {
     pieces: Pieces,
 }
 
-/// The pieces of a zone whose SOA is not known yet.
+/// The records of a zone whose SOA is not known yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pieces {
-    pieces: Vec<Vec<u8>>,
+    pub(super) records: RawRecords,
+    owners: Vec<Vec<u8>>,
     /// Place of the labels of the last owner in the last piece.
     last: Range<usize>,
-    /// Number of times that an owner is another one than before.
-    owners: usize,
-    /// Octets of the labels of those.
+    /// Number of runs.
+    runs: usize,
+    /// Octets of the labels of their owners.
     labels: usize,
 }
 
-/// One record, by reference.
-pub(super) struct PackedRecord<'p> {
-    /// Owner, in wire format.
-    pub(super) owner: &'p [u8],
-    /// Type.
-    pub(super) rtype: u16,
-    /// Time to live, seconds.
-    pub(super) ttl: u32,
-    /// Data, names in it uncompressed.
-    pub(super) rdata: &'p [u8],
+/// The owners of runs, one after the other.
+pub(super) struct Owners {
+    apex: Name,
+    pieces: std::vec::IntoIter<Vec<u8>>,
+    piece: Vec<u8>,
+    at: usize,
 }
 
 impl Pieces {
@@ -68,30 +65,88 @@ impl Pieces {
     ) {
         let labels = owner.len().saturating_sub(apex.as_wire().len());
         let labels = &owner[..labels];
-        let octets = FRAME_BYTES + labels.len() + rdata.len();
-        let has_room = |piece: &&mut Vec<u8>| piece.capacity() - piece.len() >= octets;
-        let mut is_first = false;
-        if self.pieces.last_mut().filter(has_room).is_none() {
-            self.pieces
-                .push(Vec::with_capacity(PIECE_BYTES.max(octets)));
-            is_first = true;
+        let last = self
+            .owners
+            .last()
+            .and_then(|piece| piece.get(self.last.clone()));
+        let raw = Raw {
+            rtype,
+            ttl,
+            place: Place::NOWHERE,
+        };
+        if self.records.push_alone(last == Some(labels), raw, rdata) {
+            self.push_owner(labels);
         }
-        let Some(piece) = self.pieces.last_mut() else {
+    }
+
+    fn push_owner(&mut self, labels: &[u8]) {
+        let has_room = |piece: &Vec<u8>| piece.len() + 1 + labels.len() <= PIECE_BYTES;
+        if !self.owners.last().is_some_and(has_room) {
+            let room = if self.owners.is_empty() {
+                0
+            } else {
+                PIECE_BYTES
+            };
+            self.owners.push(Vec::with_capacity(room));
+        }
+        let Some(piece) = self.owners.last_mut() else {
             return;
         };
-        if !is_first && piece.get(self.last.clone()) == Some(labels) {
-            piece.push(SAME_OWNER);
-        } else {
-            piece.push(u8::try_from(labels.len()).unwrap_or(SAME_OWNER));
-            self.last = piece.len()..piece.len() + labels.len();
-            piece.extend_from_slice(labels);
-            self.owners += 1;
-            self.labels += 1 + labels.len();
+        piece.push(u8::try_from(labels.len()).unwrap_or(u8::MAX));
+        self.last = piece.len()..piece.len() + labels.len();
+        piece.extend_from_slice(labels);
+        self.runs += 1;
+        self.labels += labels.len();
+    }
+
+    /// Tells that more has come than a zone can hold, or than can be counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.records.octets() >= RECORD_OCTETS || self.owners.len() >= OWNER_PIECES
+    }
+
+    /// The labels of an owner before the apex, by its place.
+    pub(super) fn labels(&self, owner: u32) -> &[u8] {
+        let piece = self.owners.get((owner >> PIECE_BITS) as usize);
+        let octets = piece.and_then(|piece| piece.get(owner as usize & (PIECE_BYTES - 1)..));
+        let (&length, labels) = octets.and_then(<[u8]>::split_first).unwrap_or((&0, &[]));
+        labels.get(..usize::from(length)).unwrap_or_default()
+    }
+
+    /// A record by itself; the place of its owner, and its number.
+    pub(super) fn entry(&self, apex: &Name, owner: u32, record: u32) -> Option<Entry> {
+        let raw = self.records.raw(record);
+        Some(Entry {
+            owner: Name::from_wire(&[self.labels(owner), apex.as_wire()].concat())?,
+            rtype: raw.rtype,
+            ttl: raw.ttl,
+            rdata: self.records.rdata(record).into(),
+        })
+    }
+
+    /// Gives the place of the owner and the number of each record, as they came.
+    pub(super) fn each(&self, mut take: impl FnMut(u32, u32)) {
+        let places = (0..).zip(&self.owners).flat_map(|(number, piece)| {
+            let first = (!piece.is_empty()).then_some(0);
+            let starts = std::iter::successors(first, |at| {
+                let next = at + 1 + usize::from(piece[*at]);
+                (next < piece.len()).then_some(next)
+            });
+            starts.map(move |at| u32::try_from(number << PIECE_BITS | at).unwrap_or(u32::MAX))
+        });
+        let mut runs = self.records.runs();
+        for owner in places {
+            let Some(run) = runs.next(&self.records) else {
+                return;
+            };
+            self.records.run(run).for_each(|record| take(owner, record));
         }
-        piece.extend_from_slice(&rtype.to_be_bytes());
-        piece.extend_from_slice(&ttl.to_be_bytes());
-        piece.extend_from_slice(&u16::try_from(rdata.len()).unwrap_or(u16::MAX).to_be_bytes());
-        piece.extend_from_slice(rdata);
+    }
+
+    /// All records by themselves, as they came.
+    pub(super) fn entries(&self, apex: &Name) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        self.each(|owner, record| entries.extend(self.entry(apex, owner, record)));
+        entries
     }
 
     /// All that has come.
@@ -119,19 +174,7 @@ impl Packed {
     /// The same in a fixed order.
     #[must_use]
     pub fn into_content(self) -> Content {
-        let (soa, mut records) = (self.soa.clone(), Vec::new());
-        self.each(|record| {
-            if record.rtype == rtype::SOA {
-                return;
-            }
-            records.extend(Name::from_wire(record.owner).map(|owner| Entry {
-                owner,
-                rtype: record.rtype,
-                ttl: record.ttl,
-                rdata: record.rdata.into(),
-            }));
-        });
-        Content::of(soa, records)
+        Content::of(self.soa, self.pieces.entries(&self.apex))
     }
 
     /// The serial of its SOA.
@@ -143,56 +186,40 @@ impl Packed {
     /// Octets that it holds.
     #[must_use]
     pub fn octets(&self) -> usize {
-        self.pieces.pieces.iter().map(Vec::capacity).sum()
+        let owners: usize = self.pieces.owners.iter().map(Vec::capacity).sum();
+        self.pieces.records.room() + owners
     }
 
-    /// Number of owners at the most, and octets of their labels before the apex, each with its length.
+    /// Number of owners at the most, and octets of their labels before the apex.
     pub(super) fn owners(&self) -> (usize, usize) {
-        (self.pieces.owners, self.pieces.labels)
+        (self.pieces.runs, self.pieces.labels)
     }
 
-    /// Gives the SOA and then every record, and each piece back behind its last.
-    pub(super) fn each(self, mut take: impl FnMut(PackedRecord<'_>)) {
-        take(PackedRecord {
-            owner: self.soa.owner.as_wire(),
-            rtype: self.soa.rtype,
-            ttl: self.soa.ttl,
-            rdata: &self.soa.rdata,
-        });
-        let mut owner = Vec::new();
-        for piece in self.pieces.pieces {
-            let mut rest = &piece[..];
-            while let Some(record) = next(&mut rest, &self.apex, &mut owner) {
-                take(record);
-            }
-        }
+    /// The SOA, the records in their runs, and the owners of these.
+    pub(super) fn into_parts(self) -> (Entry, RawRecords, Owners) {
+        let owners = Owners {
+            apex: self.apex,
+            pieces: self.pieces.owners.into_iter(),
+            piece: Vec::new(),
+            at: 0,
+        };
+        (self.soa, self.pieces.records, owners)
     }
 }
 
-/// Takes the first record; its owner is put together in `owner`, which holds that of the record before.
-fn next<'r, 'p: 'r>(
-    rest: &mut &'p [u8],
-    apex: &Name,
-    owner: &'r mut Vec<u8>,
-) -> Option<PackedRecord<'r>> {
-    let (&labels, mut behind) = rest.split_first()?;
-    if labels != SAME_OWNER {
-        let labels = behind.split_off(..usize::from(labels))?;
+impl Owners {
+    /// Puts the next owner, in wire format, in place of what there is. Each piece is given back behind its last.
+    pub(super) fn next_into(&mut self, owner: &mut Vec<u8>) {
+        if self.at >= self.piece.len() {
+            (self.piece, self.at) = (self.pieces.next().unwrap_or_default(), 0);
+        }
+        let rest = self.piece.get(self.at..).unwrap_or_default();
+        let length = rest.first().copied().map_or(0, usize::from);
         owner.clear();
-        owner.extend_from_slice(labels);
-        owner.extend_from_slice(apex.as_wire());
+        owner.extend_from_slice(rest.get(1..1 + length).unwrap_or_default());
+        owner.extend_from_slice(self.apex.as_wire());
+        self.at += 1 + length;
     }
-    let (head, behind) = behind.split_first_chunk::<8>()?;
-    let [r0, r1, t0, t1, t2, t3, l0, l1] = *head;
-    let length = usize::from(u16::from_be_bytes([l0, l1]));
-    let (rdata, behind) = behind.split_at_checked(length)?;
-    *rest = behind;
-    Some(PackedRecord {
-        owner,
-        rtype: u16::from_be_bytes([r0, r1]),
-        ttl: u32::from_be_bytes([t0, t1, t2, t3]),
-        rdata,
-    })
 }
 
 #[cfg(test)]

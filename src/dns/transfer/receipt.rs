@@ -21,7 +21,8 @@
 //! It does not check signatures: messages come here when they are believed.
 use thiserror::Error;
 
-use super::content::{Diff, Entry};
+use super::changes::PackedChanges;
+use super::content::Entry;
 use super::packed::{Packed, Pieces};
 use super::serial;
 use crate::base::limits::TRANSFER_RECORDS;
@@ -37,7 +38,7 @@ pub enum Received {
     /// The whole zone.
     Whole(Packed),
     /// What changed since our version, step by step.
-    Changes(Vec<Diff>),
+    Changes(PackedChanges),
 }
 
 /// Why a transfer is given up.
@@ -67,6 +68,9 @@ pub enum Broken {
     /// More octets than the zone may have.
     #[error("the zone is larger than {0} octets: raise its `max_size` if it may be")]
     TooLarge(u64),
+    /// More octets than any zone may have.
+    #[error("there is more than one zone can hold")]
+    TooMuch,
     /// More records than any zone may have.
     #[error("the zone has more than {TRANSFER_RECORDS} records")]
     TooMany,
@@ -103,7 +107,7 @@ pub struct Receipt {
     soa: Option<Entry>,
     pieces: Pieces,
     room: Room,
-    diffs: Vec<Diff>,
+    changes: Option<PackedChanges>,
     strays: Option<Strays>,
     count: usize,
     octets: u64,
@@ -146,7 +150,7 @@ impl Receipt {
             soa: None,
             pieces: Pieces::default(),
             room: Room::default(),
-            diffs: Vec::new(),
+            changes: None,
             strays: None,
             count: 0,
             octets: 0,
@@ -218,10 +222,10 @@ impl Receipt {
         let soa = self.soa?;
         match self.state {
             State::Current => Some(Received::Nothing(soa.serial())),
-            State::Done if self.diffs.is_empty() => {
-                Some(Received::Whole(self.pieces.under(self.apex, soa)))
-            }
-            State::Done => Some(Received::Changes(self.diffs)),
+            State::Done => Some(match self.changes {
+                None => Received::Whole(self.pieces.under(self.apex, soa)),
+                Some(changes) => Received::Changes(changes),
+            }),
             State::Start | State::Second | State::Whole | State::Removing | State::Adding => None,
         }
     }
@@ -265,21 +269,28 @@ impl Receipt {
         Ok(())
     }
 
-    /// The difference that is being received.
-    fn diff(&mut self) -> Result<&mut Diff, Broken> {
-        self.diffs.last_mut().ok_or(Broken::Gap)
+    /// The changes that are being received.
+    fn changes(&mut self) -> Result<&mut PackedChanges, Broken> {
+        self.changes.as_mut().ok_or(Broken::Gap)
     }
 
     fn data(&mut self, record: &RecordRef<'_>) -> Result<(), Broken> {
+        let about = (record.owner, record.rtype, record.ttl);
+        let changes = self.changes.as_ref();
+        if changes
+            .map_or(&self.pieces, |changes| &changes.pieces)
+            .is_full()
+        {
+            return Err(Broken::TooMuch);
+        }
         match self.state {
             State::Start => return Err(Broken::NoSoa),
             State::Second | State::Whole => {
                 self.state = State::Whole;
-                let about = (record.owner, record.rtype, record.ttl);
                 self.pieces.push(&self.apex, about, record.rdata);
             }
-            State::Removing => self.diff()?.removed.push(entry_of(record)?),
-            State::Adding => self.diff()?.added.push(entry_of(record)?),
+            State::Removing => self.changes()?.take_out((about, record.rdata)),
+            State::Adding => self.changes()?.put_in((about, record.rdata)),
             State::Done | State::Current => return Err(Broken::Excess),
         }
         Ok(())
@@ -289,27 +300,31 @@ impl Receipt {
     fn boundary(&mut self, soa: Entry) -> Result<(), Broken> {
         let is_it = |known: &Entry| known.is_same_soa(&soa);
         let ends = self.soa.as_ref().is_some_and(is_it);
-        let follows = self.diffs.last().is_some_and(|diff| is_it(&diff.to));
+        let follows = self
+            .changes
+            .as_ref()
+            .is_some_and(|changes| is_it(changes.soa()));
         self.state = match self.state {
             State::Start => self.begin(soa),
             State::Second | State::Whole if ends => State::Done,
             State::Second if self.asked == Asked::Changes(soa.serial()) => {
-                self.diffs.push(change(soa));
+                let changes = self.changes.insert(PackedChanges::new(&self.apex, soa));
+                changes.begin();
                 State::Removing
             }
             State::Second | State::Whole => return Err(Broken::Gap),
             State::Removing => {
-                let diff = self.diff()?;
-                if !serial::is_newer(soa.serial(), diff.from.serial()) {
+                let changes = self.changes()?;
+                if !serial::is_newer(soa.serial(), changes.soa().serial()) {
                     return Err(Broken::Gap);
                 }
-                diff.to = soa;
+                changes.lead_to(soa);
                 State::Adding
             }
             State::Adding if !follows => return Err(Broken::Gap),
             State::Adding if ends => State::Done,
             State::Adding => {
-                self.diffs.push(change(soa));
+                self.changes()?.begin();
                 State::Removing
             }
             State::Done | State::Current => return Err(Broken::Excess),
@@ -338,16 +353,6 @@ fn entry_of(record: &RecordRef<'_>) -> Result<Entry, Malformed> {
         ttl: record.ttl,
         rdata: record.rdata.into(),
     })
-}
-
-/// A change that begins; its end is not known yet.
-fn change(from: Entry) -> Diff {
-    Diff {
-        to: from.clone(),
-        from,
-        removed: Vec::new(),
-        added: Vec::new(),
-    }
 }
 
 impl From<Malformed> for Broken {
@@ -422,12 +427,13 @@ mod tests {
             assert_eq!(received, Received::Nothing(3));
         }
         let (_, received) = receive(Asked::Changes(1));
-        let Received::Changes(diffs) = received else {
+        let Received::Changes(changes) = received else {
             panic!("{received:?}");
         };
         let texts: Vec<String> = (1..2001).map(|one| format!("{one:0>60}")).collect();
         let first = content(1, &texts.iter().map(String::as_str).collect::<Vec<_>>());
-        let after = diffs
+        let after = changes
+            .into_diffs()
             .iter()
             .try_fold(first, |content, diff| content.apply(diff));
         assert_eq!(after.as_ref(), Ok(&*present));
@@ -547,7 +553,12 @@ mod tests {
         let diff = content(1, &["a"]).diff(&content(3, &["b"]));
         assert_eq!(
             fed(Asked::Changes(1), &changes),
-            Ok((Some(Received::Changes(vec![diff])), strays(2)))
+            Ok((
+                Some(Received::Changes(
+                    PackedChanges::of(&apex(), &[diff]).unwrap()
+                )),
+                strays(2)
+            ))
         );
     }
 

@@ -1,20 +1,22 @@
 //! Records, in any order, into a zone.
 //!
-//! Records are taken one at a time and kept as they come ([`RawRecords`]), each chained to the one
-//! before it at its name; nothing is allocated per record. When all are there, every name's
-//! chain is sorted by type and copied out as RRsets, and its records are given back. Names are
-//! settled parents first, so what lies below a zone cut or a DNAME is known from the parent.
+//! Records are taken one at a time, or all at once as they came from a primary, and are kept as they come
+//! ([`RawRecords`]); nothing is allocated per record. When all are there, every name's records are sorted by type and
+//! copied out as RRsets, and given back. Names are settled parents first, so what lies below a zone
+//! cut or a DNAME is known from the parent. Lists grow in small steps, and a zone is never in memory twice.
 //!
 //! What is wrong is judged by [`check`], name by name; nothing here stops at the first error.
 use std::collections::BTreeSet;
 
 use super::advice::Notes;
 use super::check;
+use super::data::ZoneData;
 use super::hashed::{self, Hash, HashedOwner, Hashing, ITERATIONS_MOST};
 use super::mount::Mount;
+use super::node_index::NODES;
 use super::path::NamePath;
-use super::records::{Place, RawRecords};
-use super::tree::{APEX, CUT, DNAME, NONE, Tree, UNDER_CUT, UNDER_DNAME, give_back_room};
+use super::records::{Place, Raw, RawRecords};
+use super::tree::{APEX, CUT, DNAME, MANY, NONE, Tree, UNDER_CUT, UNDER_DNAME};
 use super::upkeep::Upkeep;
 use super::{Presence, Zone, ZoneError};
 use domain::base::Rtype;
@@ -31,10 +33,8 @@ pub(super) const ARENA_BYTES: usize = 1 << 29;
 const RRSET_BYTES: usize = 65_535 - 12 - 259 - 64;
 /// Octets of a compressed owner, type, class, TTL and length.
 const RECORD_BYTES: usize = 12;
-/// Octets in front of an RRset in the data of a zone.
-const SET_BYTES: usize = 12;
-/// Octets that the SOA of denials takes at the most, more or less.
-const DENIAL_BYTES: usize = 2048;
+/// Octets of the number in front of many RRsets.
+const COUNT_BYTES: usize = 2;
 /// Records of one RRset up to which each is held against each other one.
 const FEW: usize = 16;
 /// Least octets of an SOA: two root names and five numbers.
@@ -122,18 +122,18 @@ pub(crate) struct Built {
 pub(crate) struct Builder {
     pub(super) apex: Name,
     pub(super) tree: Tree,
-    pub(super) records: RawRecords,
+    pub(crate) records: RawRecords,
     pub(super) path: NamePath,
     /// The last owner, and its node: most records stand behind another of their name.
     last: (Vec<u8>, u32),
-    /// Records of an NSEC3 chain.
-    chain: RawRecords,
-    /// The same by number, with the hashes that own them.
-    hashed: Vec<(Hash, u32)>,
+    /// Records of an NSEC3 chain, with the hashes that own them.
+    pub(super) hashed: Vec<(Hash, u32)>,
     /// Whether any record is a signature or of a chain of denials.
-    signed_elsewhere: bool,
+    pub(super) signed_elsewhere: bool,
     /// RRsets as [`Zone`] keeps them.
-    pub(super) data: Vec<u8>,
+    pub(super) data: ZoneData,
+    /// Those of the name that is being settled.
+    pub(super) sets: Vec<u8>,
     pub(super) names: usize,
     pub(super) upkeep: Upkeep,
     pub(super) errors: Vec<ZoneError>,
@@ -150,10 +150,10 @@ impl Builder {
             records: RawRecords::default(),
             path: NamePath::into_empty(),
             last: (Vec::new(), APEX),
-            chain: RawRecords::default(),
             hashed: Vec::new(),
             signed_elsewhere: false,
-            data: Vec::new(),
+            data: ZoneData::default(),
+            sets: Vec::new(),
             names: 0,
             upkeep: Upkeep::default(),
             errors: Vec::new(),
@@ -177,32 +177,41 @@ impl Builder {
     /// When it is outside the zone, when it is of an NSEC3 chain and its owner is no hash, or when there
     /// are too many.
     pub(crate) fn add(&mut self, given: &Given<'_>) -> Result<(), Refused> {
-        let octets = self.records.octets() + self.chain.octets();
-        let count = self.records.len() + self.chain.len();
-        if count >= RECORDS || octets.max(self.tree.label_bytes()) >= ARENA_BYTES {
+        if !self.has_room() || given.rdata.len() > usize::from(u16::MAX) {
             return Err(Refused::TooLarge);
         }
-        let length = u16::try_from(given.rdata.len()).map_err(|_| Refused::TooLarge)?;
-        let is_hashed = is_of_hashed(given.rtype, given.rdata);
-        let before = if is_hashed {
-            self.enlist_hashed(given.owner)?;
-            NONE
-        } else {
-            self.enlist(given.owner)?
+        let raw = Raw {
+            rtype: given.rtype,
+            ttl: given.ttl,
+            place: given.place,
         };
-        self.signed_elsewhere |= matches!(given.rtype, rtype::RRSIG | rtype::NSEC | rtype::NSEC3);
-        let records = if is_hashed {
-            &mut self.chain
-        } else {
-            &mut self.records
-        };
-        let about = (before, given.rtype, given.ttl);
-        records.push(about, given.place, (length, given.rdata));
+        self.signed_elsewhere |= is_of_signing(raw.rtype);
+        if is_of_hashed(raw.rtype, given.rdata) {
+            let hash = self.hash_in(given.owner)?;
+            let (id, _) = self.records.push((false, NONE), raw, given.rdata);
+            self.hashed.push((hash, id));
+            // No run goes on behind it.
+            self.last.0.clear();
+            return Ok(());
+        }
+        let goes_on = self.last.0 == given.owner;
+        let node = self.node_in(given.owner)?;
+        let sets = &mut self.tree.nodes[node as usize].sets;
+        let (id, begins) = self.records.push((goes_on, *sets), raw, given.rdata);
+        if begins {
+            *sets = id;
+        }
         Ok(())
     }
 
-    /// Puts the record that comes next into the list of its owner; the one before it there.
-    fn enlist(&mut self, owner: &[u8]) -> Result<u32, Refused> {
+    /// Tells that one more record is within the bounds of a zone.
+    pub(super) fn has_room(&self) -> bool {
+        let octets = self.records.octets().max(self.tree.label_bytes());
+        self.records.len() < RECORDS && octets < ARENA_BYTES && self.tree.nodes.len() < NODES
+    }
+
+    /// The node of the next record's owner.
+    pub(super) fn node_in(&mut self, owner: &[u8]) -> Result<u32, Refused> {
         if self.last.0 != owner {
             let apex = octets::ending(owner, self.apex.as_wire()).ok_or(Refused::Outside)?;
             let node = self.path.reach_or_insert(&mut self.tree, owner, apex);
@@ -210,27 +219,20 @@ impl Builder {
             self.last.0.clear();
             self.last.0.extend_from_slice(owner);
         }
-        let sets = &mut self.tree.nodes[self.last.1 as usize].sets;
-        Ok(std::mem::replace(sets, self.records.next_id()))
+        Ok(self.last.1)
     }
 
-    fn enlist_hashed(&mut self, owner: &[u8]) -> Result<(), Refused> {
+    pub(super) fn hash_in(&self, owner: &[u8]) -> Result<Hash, Refused> {
         let apex = octets::ending(owner, self.apex.as_wire()).ok_or(Refused::Outside)?;
-        let hash = hashed::from_label(&owner[..apex]).ok_or(Refused::NotHashed)?;
-        self.hashed.push((hash, self.chain.next_id()));
-        Ok(())
+        hashed::from_label(&owner[..apex]).ok_or(Refused::NotHashed)
     }
 
     /// Mounts steered names and makes the zone.
     pub(crate) fn finish(mut self, mounts: &[(Name, Mount)]) -> Built {
-        self.path.flush(&mut self.tree);
+        self.tree.list();
         for (name, mount) in mounts {
             self.mount(name, *mount);
         }
-        // Exact where each RRset is one record of a type without names, as in most large zones.
-        let heads = self.records.len() * (RECORD_BYTES - 2 + SET_BYTES);
-        let octets = self.records.octets() + heads + DENIAL_BYTES;
-        self.data.reserve_exact(octets);
         let mut records = Vec::new();
         for id in APEX..offset(self.tree.nodes.len()) {
             self.settle(id, &mut records);
@@ -245,6 +247,7 @@ impl Builder {
 
     fn into_zone(mut self, hashed: Vec<HashedOwner>) -> Result<Zone, Vec<ZoneError>> {
         self.tree.shrink();
+        self.data.close();
         self.upkeep.settle();
         let mut zone = Zone {
             apex: self.apex,
@@ -259,9 +262,8 @@ impl Builder {
         };
         check::apex(&zone, &mut self.errors);
         if self.errors.is_empty() {
-            zone.denial = zone.data.len();
-            zone.data.extend(zone.encode_denial());
-            give_back_room(&mut zone.data);
+            zone.denial = zone.data.push(&zone.encode_denial());
+            zone.data.shrink();
             return Ok(zone);
         }
         self.errors.sort_by_key(|error| (error.file, error.line));
@@ -281,8 +283,8 @@ impl Builder {
             self.errors.push(error);
             return;
         };
-        let mounted = &mut self.tree.nodes[node as usize].mount;
-        if mounted.replace(mount).is_some() {
+        let node = &mut self.tree.nodes[node as usize];
+        if node.set_mount(mount).is_some() {
             let message = format!("`{name}` is steered twice");
             let help = "a hostname belongs to one service";
             let error = Place::NOWHERE.mount_error(name.clone(), message, help);
@@ -296,7 +298,7 @@ impl Builder {
         let flags = self.flags(id, records);
         let node = &mut self.tree.nodes[id as usize];
         node.flags |= flags;
-        let is_plain = flags == 0 && node.mount.is_none();
+        let is_plain = flags == 0 && node.mount().is_none();
         let view = check::View {
             id,
             records,
@@ -308,10 +310,20 @@ impl Builder {
             check::node(&view, &mut self.errors);
         }
         self.notes.take(&view);
-        self.tree.nodes[id as usize].sets = offset(self.data.len());
-        self.tree.nodes[id as usize].count = self.write_sets(id, records);
-        let node = &self.tree.nodes[id as usize];
-        self.names += usize::from(node.count > 0 || node.mount.is_some());
+        let may_be_many = records.len() >= usize::from(MANY);
+        if may_be_many {
+            self.sets.extend_from_slice(&[0; COUNT_BYTES]);
+        }
+        let count = self.write_sets(id, records);
+        if may_be_many {
+            self.sets[..COUNT_BYTES].copy_from_slice(&count.to_be_bytes());
+        }
+        let place = self.data.push(&self.sets);
+        self.sets.clear();
+        let node = &mut self.tree.nodes[id as usize];
+        node.sets = place + if may_be_many { 2 } else { 0 };
+        node.count = u8::try_from(count).unwrap_or(MANY);
+        self.names += usize::from(count > 0 || node.mount().is_some());
         records.iter().for_each(|id| self.records.give_back(*id));
     }
 
@@ -331,20 +343,20 @@ impl Builder {
     /// Writes the RRsets of an NSEC3 chain, whose owners are hashes.
     fn settle_hashed(&mut self) -> Vec<HashedOwner> {
         let mut all = std::mem::take(&mut self.hashed);
-        self.records = std::mem::take(&mut self.chain);
         // The link stands in front of its signatures.
         all.sort_by_key(|(hash, id)| (*hash, std::cmp::Reverse(self.kind(*id))));
         let mut owners = Vec::new();
         for own in all.chunk_by(|one, other| one.0 == other.0) {
             let mut records: Vec<u32> = own.iter().map(|(_, id)| *id).collect();
             self.drop_doubles(&mut records);
-            let sets = offset(self.data.len());
             self.check_iterations(&records);
+            let count = self.write_sets(APEX, &records);
             owners.push(HashedOwner {
                 hash: own[0].0,
-                sets,
-                count: self.write_sets(APEX, &records),
+                sets: self.data.push(&self.sets),
+                count,
             });
+            self.sets.clear();
             records.iter().for_each(|id| self.records.give_back(*id));
         }
         owners
@@ -362,7 +374,7 @@ impl Builder {
             );
             let help = Some("sign the zone with SHA-1 and no iterations (RFC 9276, 3.1)");
             self.errors
-                .push(self.records.raw(bad).place().error(message, help));
+                .push(self.records.raw(bad).place.error(message, help));
         }
     }
 
@@ -384,10 +396,12 @@ impl Builder {
     /// The records of a name by type, those of one type in the order of the file, none twice.
     fn gather(&mut self, id: u32, records: &mut Vec<u32>) {
         records.clear();
-        let mut next = self.tree.node(id).sets;
-        while next != NONE {
-            records.push(next);
-            next = self.records.raw(next).before;
+        let mut run = self.tree.node(id).sets;
+        while run != NONE {
+            let from = records.len();
+            records.extend(self.records.run(run));
+            records[from..].reverse();
+            run = self.records.before(run);
         }
         if records.len() < 2 {
             return;
@@ -448,7 +462,7 @@ impl Builder {
     /// Writes one RRset; whether it can be. Its TTL is that of what it covers, if it covers something.
     fn write(&mut self, id: u32, records: &[u32], covered: Option<u32>) -> bool {
         let first = self.records.raw(records[0]);
-        let (kind, place) = (first.rtype, first.place());
+        let (kind, place) = (first.rtype, first.place);
         let ttls = || records.iter().map(|id| self.records.raw(*id).ttl);
         let ttl = covered.or(ttls().min()).unwrap_or_default();
         let bytes: usize = records.iter().map(|id| 2 + self.rdata_of(*id).len()).sum();
@@ -501,8 +515,13 @@ pub(super) fn covered(kind: u16, rdata: &[u8]) -> Option<u16> {
     covered.filter(|_| kind == rtype::RRSIG)
 }
 
+/// Tells that records of a type are there only where a zone has been signed.
+pub(super) fn is_of_signing(kind: u16) -> bool {
+    matches!(kind, rtype::RRSIG | rtype::NSEC | rtype::NSEC3)
+}
+
 /// Whether a record belongs to an NSEC3 chain, so that its owner is a hash.
-fn is_of_hashed(kind: u16, rdata: &[u8]) -> bool {
+pub(super) fn is_of_hashed(kind: u16, rdata: &[u8]) -> bool {
     kind == rtype::NSEC3 || covered(kind, rdata) == Some(rtype::NSEC3)
 }
 

@@ -100,7 +100,7 @@ fn cname(view: &View<'_>) -> Option<ZoneError> {
         .find(|raw| !BESIDE_CNAME.contains(&raw.rtype))?;
     let message = format!("CNAME and other data at `{}`", view.name());
     let help = Some("a name with a CNAME holds nothing else (RFC 1034, 3.6.2)");
-    let later = [first, other.place()]
+    let later = [first, other.place]
         .into_iter()
         .max_by_key(|place| (place.file, place.line))?;
     Some(later.error(message, help))
@@ -141,7 +141,7 @@ fn below_dname(view: &View<'_>) -> Option<ZoneError> {
     if !view.is(UNDER_DNAME) || view.is(UNDER_CUT) {
         return None;
     }
-    let place = view.raws_here().map(Raw::place).next()?;
+    let place = view.raws_here().map(|raw| raw.place).next()?;
     let message = format!("`{}` lies below a DNAME", view.name());
     Some(place.error(
         message,
@@ -150,7 +150,7 @@ fn below_dname(view: &View<'_>) -> Option<ZoneError> {
 }
 
 fn mount_data(view: &View<'_>) -> Option<ZoneError> {
-    view.tree.node(view.id).mount?;
+    view.tree.node(view.id).mount()?;
     let taken = [rtype::A, rtype::AAAA, rtype::CNAME];
     let raw = view.raws_here().find(|raw| taken.contains(&raw.rtype))?;
     let message = format!(
@@ -159,12 +159,12 @@ fn mount_data(view: &View<'_>) -> Option<ZoneError> {
         Rtype::from_int(raw.rtype)
     );
     let help = Some("remove the record here, or the name from the service's `hostnames`");
-    Some(raw.place().error(message, help))
+    Some(raw.place.error(message, help))
 }
 
 /// A CNAME stands alone at its name, and an apex holds an SOA (RFC 1034, section 3.6.2).
 fn mount_alias(view: &View<'_>) -> Option<ZoneError> {
-    let mount = view.tree.node(view.id).mount?;
+    let mount = view.tree.node(view.id).mount()?;
     if mount & MAY_ALIAS == 0 {
         return None;
     }
@@ -182,11 +182,11 @@ fn mount_alias(view: &View<'_>) -> Option<ZoneError> {
         Rtype::from_int(raw.rtype)
     );
     let help = "nothing may stand beside a CNAME (RFC 1034, 3.6.2): remove the record here, or give the name a service without CNAMEs";
-    Some(raw.place().error(message, Some(help)))
+    Some(raw.place.error(message, Some(help)))
 }
 
 fn mount_place(view: &View<'_>) -> Option<ZoneError> {
-    view.tree.node(view.id).mount?;
+    view.tree.node(view.id).mount()?;
     let (what, flag) = if view.is(CUT | UNDER_CUT) {
         ("at or below a delegation", CUT | UNDER_CUT)
     } else {
@@ -209,7 +209,7 @@ impl View<'_> {
     }
 
     /// Its records.
-    pub(super) fn raws_here(&self) -> impl Iterator<Item = &Raw> {
+    pub(super) fn raws_here(&self) -> impl Iterator<Item = Raw> {
         self.records.iter().map(|id| self.all.raw(*id))
     }
 
@@ -217,19 +217,19 @@ impl View<'_> {
     fn of(&self, kind: u16) -> impl Iterator<Item = Place> {
         self.raws_here()
             .filter(move |raw| raw.rtype == kind)
-            .map(Raw::place)
+            .map(|raw| raw.place)
     }
 
     fn place(&self) -> Place {
         self.raws_here()
-            .map(Raw::place)
+            .map(|raw| raw.place)
             .next()
             .unwrap_or(Place::NOWHERE)
     }
 
     /// Whether a service is mounted over it.
     pub(super) fn is_steered(&self) -> bool {
-        self.tree.node(self.id).mount.is_some()
+        self.tree.node(self.id).mount().is_some()
     }
 
     fn is(&self, flag: u8) -> bool {

@@ -16,9 +16,9 @@ use crate::dns::rrset::{Glue, Source, may_be_cut};
 use crate::dns::targets;
 
 impl Builder {
-    /// Appends an RRset to the data, what its targets are in this zone included.
+    /// Appends an RRset to those of its name, what its targets are in this zone included.
     pub(super) fn encode(&mut self, id: u32, kind: u16, ttl: u32, records: &[u32]) {
-        let mut data = std::mem::take(&mut self.data);
+        let mut data = std::mem::take(&mut self.sets);
         let owner = match may_be_cut(kind) {
             true => self.tree.wire(id, self.apex.as_wire()),
             false => Vec::new(),
@@ -36,7 +36,7 @@ impl Builder {
             glue: &glue,
         };
         source.put(&mut data);
-        self.data = data;
+        self.sets = data;
         self.note_targets(kind, records);
     }
 

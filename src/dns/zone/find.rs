@@ -182,7 +182,7 @@ impl Zone {
         if let Some(set) = self.set(node, qtype) {
             return Found::Answer(set);
         }
-        if let Some(mount) = self.tree.node(node).mount {
+        if let Some(mount) = self.tree.node(node).mount() {
             return Found::Mounted(mount);
         }
         match self.set(node, rtype::CNAME) {

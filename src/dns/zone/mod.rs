@@ -8,7 +8,7 @@
 //! ```text
 //! names   nodes by (parent, label) hash -------.      labels in one arena
 //!                                              v
-//! data    [head | records as a reply gives them] [head | records] ...         one arena
+//! data    [head | records as a reply gives them] [head | records] ...         chunks
 //! ```
 //!
 //! Nothing is boxed, so a zone of a million names is a handful of allocations, and a look-up
@@ -24,16 +24,19 @@ use super::name::Name;
 use super::octets;
 use super::rr::{RrSet, Target, rtype};
 
+mod adopt;
 mod advice;
 mod amend;
 mod build;
 pub mod catalog;
 mod check;
+mod data;
 mod encode;
 mod find;
 mod hashed;
 mod index;
 mod mount;
+mod node_index;
 mod path;
 mod records;
 pub mod signed;
@@ -41,15 +44,17 @@ mod tree;
 mod upkeep;
 mod zones;
 
+pub(super) use amend::Amendment;
 pub use amend::Edit;
-pub(super) use build::{Builder, Given};
+pub(super) use build::{Builder, Given, Refused};
 pub use find::{Found, Match, Trail};
 pub use mount::{HAS_RECORDS, MAY_ALIAS, Mount, service_number};
-pub(super) use records::Place;
+pub(super) use records::{Place, Raw, RawRecords};
 pub use zones::{Served, Zones};
 
+use data::ZoneData;
 use hashed::HashedOwner;
-use tree::{APEX, CUT, Tree, UNDER_CUT};
+use tree::{APEX, CUT, MANY, Node, Tree, UNDER_CUT};
 use upkeep::Upkeep;
 
 /// One record as a master file gives it.
@@ -89,12 +94,12 @@ pub struct Zone {
     apex: Name,
     tree: Tree,
     /// RRsets as [`super::rrset`] encodes them, those of one name together.
-    data: Vec<u8>,
+    data: ZoneData,
     /// Owners of the NSEC3 chain that came with the zone, sorted.
     hashed: Vec<HashedOwner>,
     signed_elsewhere: bool,
     /// Where among them the SOA of denials stands.
-    denial: usize,
+    denial: u32,
     names: usize,
     presence: Presence,
     upkeep: Upkeep,
@@ -199,7 +204,7 @@ impl Zone {
     /// The SOA, its TTL already lowered to MINIMUM (RFC 2308, section 3), for denials.
     #[must_use]
     pub fn denial_soa(&self) -> RrSet<'_> {
-        let mut rest = self.data.get(self.denial..).unwrap_or_default();
+        let mut rest = self.data.from(self.denial);
         RrSet::take(&mut rest).expect("no zone is built without its SOA")
     }
 
@@ -237,7 +242,7 @@ impl Zone {
     #[must_use]
     pub fn is_mounted(&self, name: &[u8]) -> bool {
         let node = self.node_of(name);
-        node.is_some_and(|node| self.tree.node(node).mount.is_some())
+        node.is_some_and(|node| self.tree.node(node).mount().is_some())
     }
 
     fn node_of(&self, name: &[u8]) -> Option<u32> {
@@ -288,7 +293,10 @@ impl Zone {
         let named = (APEX..)
             .zip(&self.tree.nodes)
             .filter(|(_, node)| node.count > 0)
-            .map(|(id, node)| (self.name(id), self.sets_from(node.sets, node.count)));
+            .map(|(id, node)| {
+                let sets = self.sets_from(node.sets, self.count_of(node));
+                (self.name(id), sets)
+            });
         let hashed = self.hashed.iter().map(|owner| {
             let sets = self.sets_from(owner.sets, owner.count);
             (self.hashed_name(owner), sets)
@@ -311,9 +319,9 @@ impl Zone {
     /// Where an RRset of a node begins among the data.
     fn place_of(&self, node: u32, kind: u16) -> Option<u32> {
         let node = self.tree.node(node);
-        let from = self.data.get(node.sets as usize..)?;
+        let from = self.data.from(node.sets);
         let mut rest = from;
-        (0..node.count).find_map(|_| {
+        (0..self.count_of(node)).find_map(|_| {
             let behind = from.len() - rest.len();
             let set = RrSet::take(&mut rest)?;
             let place = u32::try_from(behind).ok()?;
@@ -359,14 +367,30 @@ impl Zone {
     /// The RRsets of a node.
     fn sets(&self, id: u32) -> impl Iterator<Item = RrSet<'_>> {
         let node = self.tree.node(id);
-        self.sets_from(node.sets, node.count)
+        self.sets_from(node.sets, self.count_of(node))
+    }
+
+    /// Number of RRsets of a node.
+    #[inline]
+    fn count_of(&self, node: &Node) -> u16 {
+        match node.count {
+            MANY => self.count_of_many(node),
+            count => u16::from(count),
+        }
+    }
+
+    #[cold]
+    fn count_of_many(&self, node: &Node) -> u16 {
+        let place = node.sets.saturating_sub(2);
+        let count = self.data.from(place).first_chunk();
+        count.copied().map_or(0, u16::from_be_bytes)
     }
 
     /// So many RRsets from a place among the data on.
     fn sets_from(&self, start: u32, count: u16) -> impl Iterator<Item = RrSet<'_>> {
         let mut rest = match count {
             0 => &[],
-            _ => self.data.get(start as usize..).unwrap_or_default(),
+            _ => self.data.from(start),
         };
         (0..count).map_while(move |_| RrSet::take(&mut rest))
     }

@@ -18,15 +18,11 @@ use crate::dns::octets;
 
 /// Children of a node that may come in any order.
 const FIRST: usize = 8;
-/// New names that are put into the index together.
-const TOGETHER: usize = 64;
 
 /// Nodes from the apex to the last name.
 #[derive(Debug)]
 pub(super) struct NamePath {
     steps: Vec<PathStep>,
-    /// Nodes that the index does not have yet, by hash.
-    pending: Vec<(u64, u32)>,
 }
 
 /// A node, and its children.
@@ -84,14 +80,11 @@ impl NamePath {
             node: APEX,
             children,
         };
-        Self {
-            steps: vec![apex],
-            pending: Vec::new(),
-        }
+        Self { steps: vec![apex] }
     }
 
     /// The node of a name whose apex starts at octet `apex`, made with all nodes above it if it is not there yet.
-    /// New nodes are found by others once [`NamePath::flush`] was called.
+    /// New nodes are found by others once [`Tree::list`] was called.
     pub(super) fn reach_or_insert(
         &mut self,
         tree: &mut Tree,
@@ -114,12 +107,6 @@ impl NamePath {
         Some(self.steps[depth].node)
     }
 
-    /// Puts what is new into the index of the tree.
-    pub(super) fn flush(&mut self, tree: &mut Tree) {
-        tree.list(&self.pending);
-        self.pending.clear();
-    }
-
     fn child(&mut self, tree: &mut Tree, depth: usize, label: &[u8]) -> PathStep {
         let PathStep { node, children } = &mut self.steps[depth];
         let node = *node;
@@ -130,17 +117,13 @@ impl NamePath {
         match (place, children) {
             (Sibling::Known(id), _) => PathStep::any(id),
             (Sibling::New, Children::Ordered(run)) => {
-                let (id, hash) = tree.append(node, label);
+                let id = tree.append(node, label);
                 run.push(id);
-                self.pending.push((hash, id));
-                if self.pending.len() == TOGETHER {
-                    self.flush(tree);
-                }
                 PathStep::new(id)
             }
             (Sibling::New | Sibling::Unknown, children) => {
                 *children = Children::Any;
-                self.flush(tree);
+                tree.list();
                 PathStep::any(tree.child_or_insert(node, label))
             }
         }
@@ -257,7 +240,7 @@ mod tests {
                     .unwrap();
                 assert_eq!(*own.entry(name.clone()).or_insert(node), node, "{names:?}");
             }
-            path.flush(&mut tree);
+            tree.list();
             for (name, node) in own {
                 let wire = Name::parse(&format!("{name}.z")).unwrap();
                 let wire = wire.as_wire();

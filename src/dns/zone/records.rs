@@ -1,16 +1,39 @@
-//! The records of a zone that is being built, in the order in which they came.
+//! The records of a zone before it is built, in the order in which they came.
 //!
-//! They stand in chunks of a few thousand, each with the octets of their RDATA. A builder that has written a record
-//! into the zone gives it back, and a chunk of which all are given back is freed. Names are written about in the
-//! order in which they came, so that the records shrink as the zone grows, and both together hold little more than the
-//! zone in the end. Where the records of one name stand far apart, chunks live longer; nothing else depends on it.
+//! They stand in chunks, one behind the other, about as long as on the wire:
 //!
-//! Which records belong to one name is told by a list: each record knows the one before it there.
+//! ```text
+//! record = mark | link | file, line | type | TTL | octets of RDATA | RDATA
+//!            1      4        2 + 4      2     4           2
+//! ```
+//!
+//! Records of one name that come together are a *run*: all but the first are marked as going on. Where a name comes again
+//! later, the first of that run has a *link* to the run before it. File and line stand only where there are any.
+//!
+//! A builder that has written a record into the zone gives it back, and a chunk of which all are given back is freed. Names
+//! are written about in the order in which they came, so that the records shrink as the zone grows, and both together hold
+//! little more than the zone in the end. Where the records of one name stand far apart, chunks live longer; nothing
+//! else depends on it.
+use std::ops::Range;
+
+use super::tree::NONE;
 
 /// Bits of a record's number that say where in its chunk it stands.
-const BITS: u32 = 12;
-/// Records of a chunk.
-const CHUNK: usize = 1 << BITS;
+const BITS: u32 = 17;
+/// Octets of a chunk: more than the longest record has.
+const CHUNK_BYTES: usize = 1 << BITS;
+/// Mark: the record is of the name of the one before it.
+const GOES_ON: u8 = 1;
+/// Mark: a link follows.
+const LINKED: u8 = 2;
+/// Mark: file and line follow.
+const PLACED: u8 = 4;
+/// Octets of the link, if there is one.
+const LINK_BYTES: usize = 4;
+/// Octets of file and line.
+const PLACE_BYTES: usize = 6;
+/// Octets of type, TTL and length.
+const FRAME_BYTES: usize = 8;
 
 /// Place of a record in the files of its zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,116 +49,214 @@ impl Place {
     pub(crate) const NOWHERE: Self = Self { file: 0, line: 0 };
 }
 
-/// A record while building.
-#[derive(Debug)]
-pub(super) struct Raw {
-    /// The record before it at the same name.
-    pub(super) before: u32,
-    /// Place of its RDATA in its chunk, behind its length.
-    rdata: u32,
-    pub(super) ttl: u32,
-    line: u32,
-    file: u16,
-    pub(super) rtype: u16,
+/// A record, its data apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Raw {
+    /// Type.
+    pub(crate) rtype: u16,
+    /// Time to live, seconds.
+    pub(crate) ttl: u32,
+    /// The place where it was read.
+    pub(crate) place: Place,
 }
 
-/// Records, and their RDATA.
-#[derive(Debug, Default)]
+/// A record in its chunk.
+struct Framed<'c> {
+    mark: u8,
+    /// The first record of the run before, if it is linked.
+    link: u32,
+    raw: Raw,
+    /// Octets in front of its RDATA.
+    head: usize,
+    rdata: &'c [u8],
+}
+
+/// Records, one behind the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct RawChunk {
-    raws: Vec<Raw>,
-    rdata: Vec<u8>,
+    octets: Vec<u8>,
     /// Records that are not given back.
     left: usize,
 }
 
 /// Records by number.
-#[derive(Debug, Default)]
-pub(super) struct RawRecords {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RawRecords {
     chunks: Vec<RawChunk>,
     count: usize,
     /// Octets of RDATA.
     octets: usize,
+    /// Set when the next record begins a chunk, whatever room there is.
+    is_sealed: bool,
 }
 
-impl Raw {
-    /// The place where it was read.
-    pub(super) fn place(&self) -> Place {
-        Place {
-            file: self.file,
-            line: self.line,
-        }
+/// A way through the runs of records that are there.
+#[derive(Debug)]
+pub(crate) struct RecordRuns {
+    chunks: Range<usize>,
+    next: Option<u32>,
+}
+
+impl RecordRuns {
+    /// The first record of the next run, all of which is still there.
+    pub(crate) fn next(&mut self, records: &RawRecords) -> Option<u32> {
+        let next = self.next.take();
+        let run = next.or_else(|| self.chunks.find_map(|chunk| records.first_of(chunk)))?;
+        let last = records.run(run).last()?;
+        self.next = records.behind(last);
+        Some(run)
     }
 }
 
 impl RawRecords {
-    /// Number of those that were added.
-    pub(super) fn len(&self) -> usize {
+    /// Number of those that are held.
+    pub(crate) fn len(&self) -> usize {
         self.count
     }
 
-    /// Octets of the RDATA of all that were added, each with its length.
-    pub(super) fn octets(&self) -> usize {
+    /// Octets of the RDATA of all that are held, each with its length.
+    pub(crate) fn octets(&self) -> usize {
         self.octets
     }
 
-    /// The number that the next one will have.
-    pub(super) fn next_id(&self) -> u32 {
-        u32::try_from(self.count).expect("RECORDS bounds every list")
+    /// Octets of memory that they take.
+    pub(crate) fn room(&self) -> usize {
+        self.chunks
+            .iter()
+            .map(|chunk| chunk.octets.capacity())
+            .sum()
     }
 
-    /// Adds a record; `length` is that of its RDATA.
-    pub(super) fn push(
+    /// A way through the runs that are there now; none of those that are added behind a seal is on it.
+    pub(crate) fn runs(&self) -> RecordRuns {
+        RecordRuns {
+            chunks: 0..self.chunks.len(),
+            next: None,
+        }
+    }
+
+    /// Adds a record: to the run that the one before it is of, if it is of that name too, or else behind the
+    /// run `before`, if there is one. Its number, and whether it begins a run. Its RDATA has at most 65,535 octets.
+    pub(crate) fn push(
         &mut self,
-        (before, rtype, ttl): (u32, u16, u32),
-        place: Place,
-        (length, rdata): (u16, &[u8]),
-    ) {
-        if self.count.is_multiple_of(CHUNK) {
+        (goes_on, before): (bool, u32),
+        raw: Raw,
+        rdata: &[u8],
+    ) -> (u32, bool) {
+        let most = 1 + LINK_BYTES + PLACE_BYTES + FRAME_BYTES + rdata.len();
+        let has_room = |chunk: &RawChunk| chunk.octets.len() + most <= CHUNK_BYTES;
+        let is_first = self.is_sealed || !self.chunks.last().is_some_and(has_room);
+        if is_first {
             self.open();
         }
-        let chunk = self.chunks.last_mut().expect("one was opened");
-        chunk.raws.push(Raw {
-            before,
-            rdata: u32::try_from(chunk.rdata.len()).expect("a chunk has 2^28 octets at most"),
-            ttl,
-            line: place.line,
-            file: place.file,
-            rtype,
-        });
+        let begins = is_first || !goes_on;
+        let number = self.chunks.len() - 1;
+        let chunk = &mut self.chunks[number];
+        let at = chunk.octets.len();
+        let link = Some(before).filter(|before| begins && *before != NONE);
+        let is_placed = raw.place != Place::NOWHERE;
+        let flag = |is_so: bool, mark| if is_so { mark } else { 0 };
+        chunk
+            .octets
+            .push(flag(!begins, GOES_ON) | flag(link.is_some(), LINKED) | flag(is_placed, PLACED));
+        chunk
+            .octets
+            .extend(link.map(u32::to_be_bytes).into_iter().flatten());
+        if is_placed {
+            chunk
+                .octets
+                .extend_from_slice(&raw.place.file.to_be_bytes());
+            chunk
+                .octets
+                .extend_from_slice(&raw.place.line.to_be_bytes());
+        }
+        chunk.octets.extend_from_slice(&raw.rtype.to_be_bytes());
+        chunk.octets.extend_from_slice(&raw.ttl.to_be_bytes());
+        let length = u16::try_from(rdata.len()).expect("RDATA has at most 65,535 octets");
+        chunk.octets.extend_from_slice(&length.to_be_bytes());
+        chunk.octets.extend_from_slice(rdata);
         chunk.left += 1;
-        chunk.rdata.extend_from_slice(&length.to_be_bytes());
-        chunk.rdata.extend_from_slice(rdata);
         self.count += 1;
         self.octets += 2 + rdata.len();
+        (number_of(number, at), begins)
     }
 
-    /// Begins a chunk, with room for what the last one holds; the first one grows, as most zones are small.
+    /// Adds a record where nobody knows what has come before of its name; whether it begins a run.
+    pub(crate) fn push_alone(&mut self, goes_on: bool, raw: Raw, rdata: &[u8]) -> bool {
+        self.push((goes_on, NONE), raw, rdata).1
+    }
+
+    /// Lets the next record begin a chunk.
+    pub(crate) fn seal(&mut self) {
+        self.is_sealed = true;
+    }
+
+    /// Begins a chunk; the first one grows, as most zones are small.
     fn open(&mut self) {
-        let room = self.chunks.last().map(|last| last.rdata.len());
+        self.is_sealed = false;
+        let room = if self.chunks.is_empty() {
+            0
+        } else {
+            CHUNK_BYTES
+        };
         self.chunks.push(RawChunk {
-            raws: Vec::with_capacity(room.map_or(0, |_| CHUNK)),
-            rdata: Vec::with_capacity(room.map_or(0, |room| room + room / 16)),
+            octets: Vec::with_capacity(room),
             left: 0,
         });
     }
 
     /// The record with this number, which was not given back.
-    pub(super) fn raw(&self, id: u32) -> &Raw {
-        let (chunk, at) = place_of(id);
-        &self.chunks[chunk].raws[at]
+    pub(crate) fn raw(&self, id: u32) -> Raw {
+        self.framed(id).raw
     }
 
     /// Its RDATA.
-    pub(super) fn rdata(&self, id: u32) -> &[u8] {
+    pub(crate) fn rdata(&self, id: u32) -> &[u8] {
+        self.framed(id).rdata
+    }
+
+    /// The run before that of a record which begins one; [`NONE`] if there is none.
+    pub(crate) fn before(&self, id: u32) -> u32 {
+        self.framed(id).link
+    }
+
+    /// The record behind this one in its run.
+    pub(crate) fn next_of_run(&self, id: u32) -> Option<u32> {
+        let next = self.behind(id)?;
+        (self.framed(next).mark & GOES_ON != 0).then_some(next)
+    }
+
+    /// A record, and those behind it in its run.
+    pub(crate) fn run(&self, id: u32) -> impl Iterator<Item = u32> {
+        std::iter::successors(Some(id), |id| self.next_of_run(*id))
+    }
+
+    /// The first record of a chunk.
+    fn first_of(&self, chunk: usize) -> Option<u32> {
+        let is_there = self.chunks.get(chunk)?.octets.is_empty();
+        (!is_there).then(|| number_of(chunk, 0))
+    }
+
+    /// The record behind this one in its chunk.
+    fn behind(&self, id: u32) -> Option<u32> {
         let (chunk, at) = place_of(id);
-        let chunk = &self.chunks[chunk];
-        let start = chunk.raws[at].rdata as usize;
-        let length = [chunk.rdata[start], chunk.rdata[start + 1]];
-        &chunk.rdata[start + 2..start + 2 + usize::from(u16::from_be_bytes(length))]
+        let record = self.framed(id);
+        let end = at + record.head + record.rdata.len();
+        (end < self.chunks[chunk].octets.len()).then(|| number_of(chunk, end))
+    }
+
+    /// Gives a record another TTL.
+    pub(crate) fn set_ttl(&mut self, id: u32, ttl: u32) {
+        let head = self.framed(id).head;
+        let (chunk, at) = place_of(id);
+        let end = at + head - 2;
+        self.chunks[chunk].octets[end - 4..end].copy_from_slice(&ttl.to_be_bytes());
     }
 
     /// Takes a record back of which nothing more will be asked.
-    pub(super) fn give_back(&mut self, id: u32) {
+    pub(crate) fn give_back(&mut self, id: u32) {
+        self.count -= 1;
+        self.octets -= 2 + self.framed(id).rdata.len();
         let (number, _) = place_of(id);
         let chunk = &mut self.chunks[number];
         chunk.left -= 1;
@@ -143,10 +264,48 @@ impl RawRecords {
             *chunk = RawChunk::default();
         }
     }
+
+    fn framed(&self, id: u32) -> Framed<'_> {
+        let (chunk, at) = place_of(id);
+        let octets = &self.chunks[chunk].octets[at..];
+        let (mark, mut rest) = octets.split_first().expect("numbers are given by `push`");
+        let mut link = NONE;
+        if mark & LINKED != 0 {
+            link = u32::from_be_bytes(take(&mut rest));
+        }
+        let mut place = Place::NOWHERE;
+        if mark & PLACED != 0 {
+            place.file = u16::from_be_bytes(take(&mut rest));
+            place.line = u32::from_be_bytes(take(&mut rest));
+        }
+        let raw = Raw {
+            rtype: u16::from_be_bytes(take(&mut rest)),
+            ttl: u32::from_be_bytes(take(&mut rest)),
+            place,
+        };
+        let length = u16::from_be_bytes(take(&mut rest));
+        Framed {
+            mark: *mark,
+            link,
+            raw,
+            head: octets.len() - rest.len(),
+            rdata: &rest[..usize::from(length)],
+        }
+    }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
+    let (head, tail) = rest.split_first_chunk().expect("records are whole");
+    *rest = tail;
+    *head
 }
 
 fn place_of(id: u32) -> (usize, usize) {
-    ((id >> BITS) as usize, id as usize & (CHUNK - 1))
+    ((id >> BITS) as usize, id as usize & (CHUNK_BYTES - 1))
+}
+
+fn number_of(chunk: usize, at: usize) -> u32 {
+    u32::try_from(chunk << BITS | at).expect("a zone's bounds keep its chunks below 2^15")
 }
 
 #[cfg(test)]
@@ -156,27 +315,56 @@ mod tests {
     #[test]
     fn records_are_there_until_they_are_given_back() {
         let mut records = RawRecords::default();
-        let count = u16::try_from(2 * CHUNK + 5).unwrap();
+        let mut ids = Vec::new();
+        let raw = |number: u16| Raw {
+            rtype: number,
+            ttl: 60,
+            place: match number % 3 {
+                0 => Place::NOWHERE,
+                _ => Place {
+                    file: 1,
+                    line: u32::from(number),
+                },
+            },
+        };
+        let count = 30_000_u16;
         for number in 0..count {
-            assert_eq!(records.next_id(), u32::from(number));
-            let rdata = number.to_be_bytes();
-            records.push((7, number, 60), Place::NOWHERE, (2, &rdata));
+            let before = ids.last().copied().unwrap_or(NONE);
+            let goes_on = number % 4 != 0;
+            let (id, begins) = records.push((goes_on, before), raw(number), &number.to_be_bytes());
+            assert!(begins || goes_on);
+            ids.push(id);
         }
-        assert_eq!(
-            (records.len(), records.octets()),
-            (count.into(), 4 * usize::from(count))
-        );
-        for number in 0..count {
-            let id = u32::from(number);
-            assert_eq!(records.rdata(id), number.to_be_bytes());
-            assert_eq!((records.raw(id).rtype, records.raw(id).before), (number, 7));
+        assert!(records.chunks.len() > 2);
+        assert_eq!((records.len(), records.octets()), (30_000, 120_000));
+        records.set_ttl(ids[7], 61);
+        for (number, id) in (0..count).zip(&ids) {
+            let ttl = if number == 7 { 61 } else { 60 };
+            assert_eq!(records.rdata(*id), number.to_be_bytes());
+            assert_eq!(records.raw(*id), Raw { ttl, ..raw(number) });
+            let next = ids.get(usize::from(number) + 1).copied();
+            let follower = next.filter(|next| records.before(*next) == NONE);
+            assert_eq!(records.next_of_run(*id), follower);
+        }
+        assert_eq!(records.before(ids[8]), ids[7]);
+        for id in ids {
             records.give_back(id);
         }
-        assert!(
-            records
-                .chunks
-                .iter()
-                .all(|chunk| chunk.raws.capacity() == 0)
-        );
+        assert_eq!((records.len(), records.octets(), records.room()), (0, 0, 0));
+    }
+
+    #[test]
+    fn the_longest_record_has_room_in_a_chunk() {
+        let mut records = RawRecords::default();
+        let raw = Raw {
+            rtype: 16,
+            ttl: 1,
+            place: Place { file: 9, line: 8 },
+        };
+        for round in 0..5_u8 {
+            let (id, begins) = records.push((true, 3), raw, &[round; 65_535]);
+            assert!(begins);
+            assert_eq!(records.rdata(id), [round; 65_535]);
+        }
     }
 }

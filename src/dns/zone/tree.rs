@@ -8,8 +8,8 @@
 //!
 //! Labels stand once, in one arena, in the case they were first written in. What data a node
 //! has is the builder's and the reader's business; here it is two numbers.
-use super::index::Index;
 use super::mount::Mount;
+use super::node_index::NodeIndex;
 use crate::dns::octets;
 
 /// No node, no record.
@@ -36,19 +36,24 @@ pub(super) const GONE: u8 = 32;
 /// An RRset leads to this name, or to one below it that is not there.
 pub(super) const TARGET: u8 = 64;
 
-/// One name.
+/// So many RRsets or more.
+pub(super) const MANY: u8 = u8::MAX;
+/// In place of what is mounted; no service has this number.
+const NOTHING: Mount = Mount::MAX;
+
+/// One name, in a quarter of a cache line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Node {
     /// The name without its first label.
     pub(super) parent: u32,
     /// Where the first label stands, behind its length.
     label: u32,
-    /// Where its RRsets begin; while building, its latest record.
+    /// Where its RRsets begin; while building, its latest run of records.
     pub(super) sets: u32,
-    /// How many RRsets it has.
-    pub(super) count: u16,
-    /// What is mounted here.
-    pub(super) mount: Option<Mount>,
+    /// The number that is mounted here, or [`NOTHING`].
+    mount: Mount,
+    /// How many RRsets it has; [`MANY`] says that their number stands in front of them.
+    pub(super) count: u8,
     /// What the walk must know of it.
     pub(super) flags: u8,
 }
@@ -57,6 +62,19 @@ impl Node {
     /// Whether a flag is set.
     pub(super) fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
+    }
+
+    /// The number that is mounted here.
+    #[inline]
+    pub(super) fn mount(&self) -> Option<Mount> {
+        (self.mount != NOTHING).then_some(self.mount)
+    }
+
+    /// Mounts something here; what was there before.
+    pub(super) fn set_mount(&mut self, mount: Mount) -> Option<Mount> {
+        let before = self.mount();
+        self.mount = mount;
+        before
     }
 }
 
@@ -130,7 +148,9 @@ pub(super) fn label_at(name: &[u8], start: usize) -> &[u8] {
 pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     labels: Vec<u8>,
-    index: Index,
+    index: NodeIndex,
+    /// Number of the nodes that are in the index.
+    listed: u32,
 }
 
 impl Tree {
@@ -139,7 +159,8 @@ impl Tree {
         let mut tree = Self {
             nodes: Vec::new(),
             labels: Vec::new(),
-            index: Index::default(),
+            index: NodeIndex::default(),
+            listed: 1,
         };
         tree.push(NONE, &[]);
         tree
@@ -204,23 +225,33 @@ impl Tree {
         if let Some(child) = self.child(parent, label) {
             return child;
         }
-        let (id, hash) = self.append(parent, label);
-        self.index.insert(hash, id);
+        let id = self.append(parent, label);
+        self.list();
         id
     }
 
-    /// Adds a name that is not there yet, and that nobody finds until it is listed; its node and hash.
-    pub(super) fn append(&mut self, parent: u32, label: &[u8]) -> (u32, u64) {
+    /// Adds a name that is not there yet, and that nobody finds until it is listed.
+    pub(super) fn append(&mut self, parent: u32, label: &[u8]) -> u32 {
         let id = self.push(parent, label);
         if label == b"*" {
             self.nodes[parent as usize].flags |= WILD;
         }
-        (id, edge_hash(parent, label))
+        id
     }
 
-    /// Lets names be found that were added.
-    pub(super) fn list(&mut self, names: &[(u64, u32)]) {
-        self.index.insert_all(names);
+    /// Lets all names be found that were added.
+    pub(super) fn list(&mut self) {
+        let Self {
+            nodes,
+            labels,
+            index,
+            listed,
+        } = self;
+        let all = id_of(nodes.len());
+        let hash_of = |id: u32| hash_of(nodes, labels, id);
+        index.reserve(nodes.len(), hash_of);
+        index.insert_all(*listed..all, hash_of);
+        *listed = all;
     }
 
     /// The wire format of a node's name.
@@ -263,6 +294,7 @@ impl Tree {
             nodes: Vec::with_capacity(self.nodes.len() + names),
             labels: Vec::with_capacity(self.labels.len() + names * LABEL_ROOM),
             index: self.index.clone(),
+            listed: self.listed,
         };
         tree.nodes.extend_from_slice(&self.nodes);
         tree.labels.extend_from_slice(&self.labels);
@@ -271,8 +303,14 @@ impl Tree {
 
     /// Takes a name away that none is below; its number is never given again.
     pub(super) fn remove(&mut self, id: u32) {
-        let hash = edge_hash(self.node(id).parent, self.label(id));
-        self.index.remove(hash, id);
+        let Self {
+            nodes,
+            labels,
+            index,
+            ..
+        } = self;
+        let hash_of = |id: u32| hash_of(nodes, labels, id);
+        index.remove(hash_of(id), id, hash_of);
         let node = &mut self.nodes[id as usize];
         (node.sets, node.count, node.flags) = (NONE, 0, GONE);
     }
@@ -290,32 +328,47 @@ impl Tree {
     pub(super) fn reserve(&mut self, names: usize, labels: usize) {
         self.nodes.reserve_exact(names);
         self.labels.reserve_exact(labels);
-        self.index.reserve(names);
     }
 
     /// Gives back what growing has left over.
     pub(super) fn shrink(&mut self) {
         give_back_room(&mut self.nodes);
         give_back_room(&mut self.labels);
-        self.index.shrink();
+        let Self {
+            nodes,
+            labels,
+            index,
+            ..
+        } = self;
+        index.shrink(|id| hash_of(nodes, labels, id));
     }
 
     fn push(&mut self, parent: u32, label: &[u8]) -> u32 {
-        const BOUND: &str = "the builder bounds names, labels and records";
-        let id = u32::try_from(self.nodes.len()).expect(BOUND);
+        let id = id_of(self.nodes.len());
+        make_room(&mut self.nodes, 1);
         self.nodes.push(Node {
             parent,
-            label: u32::try_from(self.labels.len()).expect(BOUND),
+            label: id_of(self.labels.len()),
             sets: NONE,
+            mount: NOTHING,
             count: 0,
-            mount: None,
             flags: 0,
         });
+        make_room(&mut self.labels, 1 + label.len());
         self.labels
             .push(u8::try_from(label.len()).expect("a label has at most 63 octets"));
         self.labels.extend_from_slice(label);
         id
     }
+}
+
+fn id_of(length: usize) -> u32 {
+    u32::try_from(length).expect("the builder bounds names, labels and records")
+}
+
+fn hash_of(nodes: &[Node], labels: &[u8], id: u32) -> u64 {
+    let node = &nodes[id as usize];
+    edge_hash(node.parent, label_at(labels, node.label as usize))
 }
 
 /// Hashes a label without its case, keyed by the node it hangs from.
@@ -324,8 +377,17 @@ fn edge_hash(parent: u32, label: &[u8]) -> u64 {
     octets::hash(u64::from(parent) << 32, label)
 }
 
+/// Makes room for some more in a list, in steps that are small beside it.
+fn make_room<T>(list: &mut Vec<T>, more: usize) {
+    const STEP_LEAST: usize = 1 << 14;
+    if list.capacity() - list.len() < more {
+        let step = (list.len() / 16).max(STEP_LEAST).min(list.len());
+        list.reserve_exact(more.max(step));
+    }
+}
+
 /// Gives back room that a list has for more, unless that is little beside what it holds.
-pub(super) fn give_back_room<T>(list: &mut Vec<T>) {
+fn give_back_room<T>(list: &mut Vec<T>) {
     if list.capacity() - list.len() > list.len() / 16 {
         list.shrink_to_fit();
     }

@@ -79,11 +79,12 @@ fn what_is_sent_is_received() {
         whole,
         Some(Received::Whole(Packed::of(&apex(), &version(VERSIONS))))
     );
-    let Some(Received::Changes(diffs)) = receive(Asked::Changes(1), &framed(&stream(Some(1))))
+    let Some(Received::Changes(changes)) = receive(Asked::Changes(1), &framed(&stream(Some(1))))
     else {
         panic!("no changes");
     };
-    let newest = diffs
+    let newest = changes
+        .into_diffs()
         .iter()
         .try_fold(version(1), |content, diff| content.apply(diff));
     assert_eq!(newest.ok(), Some(version(VERSIONS)));
@@ -110,8 +111,9 @@ fn bent_transfers_bring_a_zone_or_nothing() {
                     assert!(written.lines().count() > content.records().len());
                     whole += 1;
                 }
-                Some(Received::Changes(diffs)) => {
-                    let fits = diffs
+                Some(Received::Changes(received)) => {
+                    let fits = received
+                        .into_diffs()
                         .iter()
                         .try_fold(held.clone(), |content, diff| content.apply(diff));
                     assert!(fits.is_err() || fits.is_ok_and(|content| is_inside(&content)));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use waypost::base::Draws;
 use waypost::dns::Name;
-use waypost::dns::transfer::{Packed, Received};
+use waypost::dns::transfer::{Packed, PackedChanges, Received};
 use waypost::zones::{Request, Want};
 
 use super::data::{Edition, is_ahead};
@@ -78,7 +78,8 @@ impl Primary {
         let contents = editions[known..].iter();
         let contents: Vec<_> = contents.map(|own| own.content(&request.apex)).collect();
         let steps = contents.windows(2);
-        let diffs = steps.map(|pair| pair[0].diff(&pair[1]));
-        (delay, Ok(Received::Changes(diffs.collect())))
+        let diffs: Vec<_> = steps.map(|pair| pair[0].diff(&pair[1])).collect();
+        let changes = PackedChanges::of(&request.apex, &diffs).expect("the head is ahead");
+        (delay, Ok(Received::Changes(changes)))
     }
 }

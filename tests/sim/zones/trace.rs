@@ -18,8 +18,8 @@ pub(super) fn input(now: u64, input: &Input) {
         Input::Fetched(number, Ok(Received::Whole(packed))) => {
             format!("Fetched {number} whole {}", packed.serial())
         }
-        Input::Fetched(number, Ok(Received::Changes(diffs))) => {
-            format!("Fetched {number} {} changes", diffs.len())
+        Input::Fetched(number, Ok(Received::Changes(changes))) => {
+            format!("Fetched {number} {} changes", changes.steps())
         }
         Input::Made(number, _) => format!("Made {number}"),
         Input::Recalled(number, recalled) => {

@@ -73,7 +73,7 @@ impl Notes {
         self.0.extend(asked.map(|raw| Note {
             node: view.id,
             kind: raw.rtype,
-            place: raw.place(),
+            place: raw.place,
         }));
     }
 
@@ -94,7 +94,7 @@ fn is_asked(raw: &Raw, is_steered: bool) -> bool {
         rtype::RRSIG | rtype::NSEC => false,
         _ => is_steered && raw.ttl >= records::DAY,
     };
-    is_asked && raw.place() != Place::NOWHERE
+    is_asked && raw.place != Place::NOWHERE
 }
 
 /// Judges an RRset, whose notes are in the order of its records.

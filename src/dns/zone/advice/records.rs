@@ -92,7 +92,7 @@ impl Site<'_> {
             days => format!("{days} days"),
         };
         let leads = matches!(self.set.rtype, rtype::CNAME | SVCB | HTTPS);
-        let is_steered = self.zone.tree.node(self.node).mount.is_some();
+        let is_steered = self.zone.tree.node(self.node).mount().is_some();
         let message = if is_steered && (leads || self.node != APEX) {
             format!("the {kind} at the steered name `{owner}` may be kept for {days}")
         } else {

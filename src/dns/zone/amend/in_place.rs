@@ -10,9 +10,9 @@
 //! one place. Whatever reaches further than the touched names is left to a build of the whole zone, errors
 //! included: DNAME, a cut made or unmade above other names, wildcards that come or go, a name that
 //! an RRset elsewhere leads to, zones that were signed elsewhere.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::Edit;
+use super::{Amendment, Edit};
 use crate::dns::rr::{RrSet, rtype};
 use crate::dns::zone::Zone;
 use crate::dns::zone::build::{ARENA_BYTES, Builder, Given, RECORDS, is_soa};
@@ -26,8 +26,6 @@ const GARBAGE_FREE: usize = 1 << 16;
 const TOUCHED_FREE: usize = 1 << 10;
 /// Types whose coming or going is felt beyond their name, or in how the zone is served.
 const FAR_REACHING: [u16; 4] = [rtype::DNAME, rtype::RRSIG, rtype::NSEC, rtype::NSEC3];
-/// Octets that a record takes with all that is written beside it, more or less, without its RDATA.
-const RECORD_ROOM: usize = 64;
 
 /// A change under way.
 struct Change<'z> {
@@ -43,29 +41,25 @@ struct Change<'z> {
 impl Zone {
     /// The zone with these edits, if they reach no further than the names that they are of; it is what
     /// a build of the whole would give.
-    pub(super) fn amended_in_place(&self, edits: &[Edit], barred: &[u16]) -> Option<Self> {
+    pub(super) fn amended_in_place(&self, edits: &impl Amendment, barred: &[u16]) -> Option<Self> {
         let is_far = |edit: &Edit| FAR_REACHING.contains(&edit.rtype);
-        if self.signed_elsewhere || edits.iter().any(is_far) || self.data.len() > ARENA_BYTES {
+        if self.signed_elsewhere || self.data.len() > ARENA_BYTES {
             return None;
         }
-        let mut touched: BTreeMap<u32, Vec<&Edit>> = BTreeMap::new();
-        let mut coming = Vec::new();
-        for edit in edits {
-            match self.node_of(edit.owner.as_wire()) {
-                Some(node) => touched.entry(node).or_default().push(edit),
-                None if edit.records.is_empty() => {}
-                None => coming.push(edit),
+        let mut change = Change::new(self, edits.names())?;
+        edits.each(|edits| {
+            if edits.iter().any(is_far) {
+                return None;
             }
-        }
+            match self.node_of(edits.first()?.owner.as_wire()) {
+                Some(node) => change.replace(node, edits, barred),
+                None => edits.iter().try_for_each(|edit| change.add(edit)),
+            }
+        })?;
         for node in self.holders(barred) {
-            touched.entry(node).or_default();
-        }
-        let mut change = Change::new(self, edits)?;
-        for (node, edits) in touched {
-            change.replace(node, &edits, barred)?;
-        }
-        for edit in coming {
-            change.add(edit)?;
+            if !change.touched.contains(&node) {
+                change.replace(node, &[], barred)?;
+            }
         }
         change.admit()?;
         change.take_away()?;
@@ -90,12 +84,10 @@ impl Zone {
 }
 
 impl<'z> Change<'z> {
-    fn new(zone: &'z Zone, edits: &[Edit]) -> Option<Self> {
-        let sizes = edits.iter().flat_map(|edit| &edit.records).map(Vec::len);
-        let room: usize = sizes.map(|size| 2 * (size + RECORD_ROOM)).sum();
+    fn new(zone: &'z Zone, names: usize) -> Option<Self> {
         Some(Self {
             zone,
-            builder: Builder::over(zone, edits.len(), room),
+            builder: Builder::over(zone, names),
             touched: BTreeSet::new(),
             known: u32::try_from(zone.tree.nodes.len()).ok()?,
             children: None,
@@ -103,7 +95,7 @@ impl<'z> Change<'z> {
     }
 
     /// Takes a name's records back, and puts in those that are to be there.
-    fn replace(&mut self, id: u32, edits: &[&Edit], barred: &[u16]) -> Option<()> {
+    fn replace(&mut self, id: u32, edits: &[Edit], barred: &[u16]) -> Option<()> {
         let node = *self.zone.tree.node(id);
         let goes = |set: &RrSet<'_>| {
             barred.contains(&set.rtype) || edits.iter().any(|edit| edit.rtype == set.rtype)
@@ -182,7 +174,7 @@ impl<'z> Change<'z> {
     fn holds_nothing(&self, id: u32) -> bool {
         let node = self.builder.tree.node(id);
         let is_written = !self.touched.contains(&id);
-        node.mount.is_none()
+        node.mount().is_none()
             && node.count == 0
             && (is_written || node.sets == NONE)
             && !node.is(GONE)
@@ -232,24 +224,23 @@ impl<'z> Change<'z> {
         if !is_whole || unused || worn || upkeep.records > RECORDS {
             return None;
         }
-        amended.denial = denial.unwrap_or(amended.data.len());
-        if denial.is_none() {
+        amended.denial = denial.unwrap_or_else(|| {
             let encoded = amended.encode_denial();
             amended.upkeep.garbage += encoded.len();
-            amended.data.extend(encoded);
-        }
+            amended.data.push(&encoded)
+        });
+        amended.data.shrink();
         Some(amended)
     }
 }
 
 impl Builder {
-    /// What a built zone was made of, to be changed: room for so many more names, and octets of data.
-    fn over(zone: &Zone, names: usize, octets: usize) -> Self {
+    /// What a built zone was made of, to be changed: room for so many more names.
+    fn over(zone: &Zone, names: usize) -> Self {
         let mut builder = Self::new(&zone.apex);
         builder.tree = zone.tree.with_room(names);
         builder.path = NamePath::into_any();
-        builder.data = Vec::with_capacity(zone.data.len() + octets);
-        builder.data.extend_from_slice(&zone.data);
+        builder.data = zone.data.clone();
         builder.names = zone.names;
         builder.upkeep = zone.upkeep.clone();
         builder
@@ -263,12 +254,13 @@ impl Builder {
                 .discount(set.rtype, usize::from(set.count), octets);
         }
         let node = &mut self.tree.nodes[id as usize];
-        self.names -= usize::from(node.count > 0 || node.mount.is_some());
+        self.names -= usize::from(node.count > 0 || node.mount().is_some());
         (node.sets, node.count) = (NONE, 0);
     }
 
     /// The zone, without a place for its denials yet.
     fn into_amended(mut self, before: &Zone, touched: BTreeSet<u32>) -> Zone {
+        self.data.close();
         self.upkeep.touch(touched);
         self.upkeep.settle();
         Zone {

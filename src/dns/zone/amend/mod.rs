@@ -6,7 +6,7 @@
 //! flat lists (`in_place`), any other about what loading the zone costs; the outcome is the same.
 //!
 //! What is laid over, and when, is not known here.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 mod in_place;
 #[cfg(test)]
@@ -31,15 +31,66 @@ pub struct Edit {
     pub records: Vec<Vec<u8>>,
 }
 
+/// RRsets that are to be in a new zone in place of old ones, whatever they are kept in.
+pub(in crate::dns) trait Amendment {
+    /// Number of owners at the most.
+    fn names(&self) -> usize;
+    /// Gives all edits of each owner together, until there are no more or `take` wants none.
+    fn each(&self, take: impl FnMut(&[Edit]) -> Option<()>) -> Option<()>;
+    /// Tells that there is an edit of this owner and type.
+    fn replaces(&self, owner: &Name, kind: u16) -> bool;
+}
+
+/// Edits by owner, in lower case.
+struct Listed(BTreeMap<Vec<u8>, Vec<Edit>>);
+
+impl Listed {
+    pub(super) fn new(edits: &[Edit]) -> Self {
+        let mut by_owner: BTreeMap<_, Vec<Edit>> = BTreeMap::new();
+        for edit in edits {
+            let owner = edit.owner.as_wire().to_ascii_lowercase();
+            by_owner.entry(owner).or_default().push(edit.clone());
+        }
+        Self(by_owner)
+    }
+}
+
+impl Amendment for Listed {
+    fn names(&self) -> usize {
+        self.0.len()
+    }
+
+    fn each(&self, mut take: impl FnMut(&[Edit]) -> Option<()>) -> Option<()> {
+        self.0.values().try_for_each(|edits| take(edits))
+    }
+
+    fn replaces(&self, owner: &Name, kind: u16) -> bool {
+        let edits = self.0.get(&owner.as_wire().to_ascii_lowercase());
+        edits.is_some_and(|edits| edits.iter().any(|edit| edit.rtype == kind))
+    }
+}
+
 impl Zone {
     /// The zone with RRsets replaced, without those of the types in `barred`.
     ///
     /// # Errors
     /// As [`Zone::build`]: the edits make a zone that cannot be.
     pub fn amended(&self, edits: &[Edit], barred: &[u16]) -> Result<Self, Vec<ZoneError>> {
-        match self.amended_in_place(edits, barred) {
+        self.amended_by(Listed::new(edits), barred)
+    }
+
+    /// The same, of any amendment, which is let go of as soon as nothing of it is needed.
+    ///
+    /// # Errors
+    /// As [`Zone::amended`].
+    pub(in crate::dns) fn amended_by(
+        &self,
+        edits: impl Amendment,
+        barred: &[u16],
+    ) -> Result<Self, Vec<ZoneError>> {
+        match self.amended_in_place(&edits, barred) {
             Some(zone) => Ok(zone),
-            None => self.rebuilt(edits, barred, &self.mounts()),
+            None => self.rebuilt_by(edits, barred, &self.mounts()),
         }
     }
 
@@ -48,22 +99,26 @@ impl Zone {
     /// # Errors
     /// As [`Zone::build`]: a name has no place in the zone.
     pub fn remounted(&self, mounts: &[(Name, Mount)]) -> Result<Self, Vec<ZoneError>> {
-        self.rebuilt(&[], &[], mounts)
+        self.rebuilt_by(Listed::new(&[]), &[], mounts)
     }
 
     /// The zone with RRsets replaced, each record added again.
+    #[cfg(test)]
     pub(super) fn rebuilt(
         &self,
         edits: &[Edit],
         barred: &[u16],
         mounts: &[(Name, Mount)],
     ) -> Result<Self, Vec<ZoneError>> {
-        let replaced: BTreeMap<_, BTreeSet<u16>> =
-            edits.iter().fold(BTreeMap::new(), |mut by_owner, edit| {
-                let owner = edit.owner.as_wire().to_ascii_lowercase();
-                by_owner.entry(owner).or_default().insert(edit.rtype);
-                by_owner
-            });
+        self.rebuilt_by(Listed::new(edits), barred, mounts)
+    }
+
+    fn rebuilt_by(
+        &self,
+        edits: impl Amendment,
+        barred: &[u16],
+        mounts: &[(Name, Mount)],
+    ) -> Result<Self, Vec<ZoneError>> {
         let mut builder = Builder::new(&self.apex);
         let mut errors = Vec::new();
         let mut add = |owner: &[u8], rtype, ttl, rdata: &[u8]| {
@@ -81,22 +136,22 @@ impl Zone {
             }
         };
         for (owner, sets) in self.owners() {
-            let owner = owner.as_wire();
-            let own = replaced.get(&owner.to_ascii_lowercase());
             for set in sets {
-                let gone = barred.contains(&set.rtype)
-                    || own.is_some_and(|types| types.contains(&set.rtype));
-                if !gone {
+                if !barred.contains(&set.rtype) && !edits.replaces(&owner, set.rtype) {
                     set.records()
-                        .for_each(|rdata| add(owner, set.rtype, set.ttl, rdata));
+                        .for_each(|rdata| add(owner.as_wire(), set.rtype, set.ttl, rdata));
                 }
             }
         }
-        for edit in edits {
-            let owner = edit.owner.as_wire();
-            let records = edit.records.iter();
-            records.for_each(|rdata| add(owner, edit.rtype, edit.ttl, rdata));
-        }
+        edits.each(|edits| {
+            for edit in edits {
+                let owner = edit.owner.as_wire();
+                let records = edit.records.iter();
+                records.for_each(|rdata| add(owner, edit.rtype, edit.ttl, rdata));
+            }
+            Some(())
+        });
+        drop(edits);
         match builder.finish(mounts).zone {
             Ok(zone) if errors.is_empty() => Ok(Self {
                 presence: self.presence,
@@ -112,7 +167,7 @@ impl Zone {
     pub fn mounts(&self) -> Vec<(Name, Mount)> {
         let nodes = (APEX..).zip(&self.tree.nodes);
         nodes
-            .filter_map(|(id, node)| Some((self.name(id), node.mount?)))
+            .filter_map(|(id, node)| Some((self.name(id), node.mount()?)))
             .collect()
     }
 }
@@ -178,6 +233,29 @@ mod tests {
         let found = without.find(www.as_wire(), rtype::A);
         assert!(matches!(found, Found::Mounted(7)), "{found:?}");
         assert!(texts(&amended.amended(&[], &[rtype::TXT]).unwrap(), "a.z.test").is_empty());
+    }
+
+    /// More than the number of RRsets that a node itself can say.
+    #[test]
+    fn a_name_has_any_number_of_rrsets() {
+        for count in [254_u16, 255, 256, 1000] {
+            let edits = (1000..1000 + count).map(|rtype| Edit {
+                rtype,
+                ..edit("many.z.test", &[&rtype.to_be_bytes()])
+            });
+            let edits: Vec<Edit> = edits.collect();
+            for amended in [
+                zone().amended(&edits, &[]).unwrap(),
+                zone().rebuilt(&edits, &[], &[]).unwrap(),
+            ] {
+                let name = Name::parse("many.z.test").unwrap();
+                let sets = amended.rrsets(name.as_wire());
+                let types: Vec<u16> = sets.map(|set| set.rtype).collect();
+                assert!(types.into_iter().eq(1000..1000 + count), "{count}");
+                let owner = amended.owners().find(|(owner, _)| *owner == name);
+                assert_eq!(owner.unwrap().1.count(), usize::from(count));
+            }
+        }
     }
 
     #[test]

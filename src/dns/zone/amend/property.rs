@@ -244,7 +244,7 @@ fn run(seed: u64, odd: u64, steps: usize, names: &[Name]) -> usize {
         };
         let story = format!("seed {seed}, step {step}: {edits:?}");
         let built = zone.rebuilt(&edits, barred, &zone.mounts());
-        let quick = zone.amended_in_place(&edits, barred);
+        let quick = zone.amended_in_place(&Listed::new(&edits), barred);
         match (quick, built) {
             (Some(quick), Ok(built)) => {
                 in_place += 1;

@@ -87,7 +87,7 @@ impl Base {
         let mut next = CHUNK;
         for node in self.nodes_of(block) {
             self.first[node as usize] = u32::try_from(next).expect("the builder bounds records");
-            next += usize::from(self.zone.tree.node(node).count);
+            next += usize::from(self.zone.count_of(self.zone.tree.node(node)));
         }
     }
 
@@ -131,7 +131,7 @@ impl Base {
         let mut parts: Vec<Part> = self.nodes_of(block).map(link).collect();
         parts.resize(CHUNK, Part::Nothing);
         for node in self.nodes_of(block) {
-            let sets = 0..usize::from(self.zone.tree.node(node).count);
+            let sets = 0..usize::from(self.zone.count_of(self.zone.tree.node(node)));
             parts.extend(sets.map(|place| Part::Set(node, place)));
         }
         parts

@@ -141,6 +141,11 @@ impl SortKey {
         }
     }
 
+    /// Goes back to the apex.
+    pub(super) fn clear(&mut self) {
+        self.length = 0;
+    }
+
     /// Goes one label down.
     pub(super) fn descend(&mut self, label: &[u8]) {
         for &octet in label {

@@ -44,7 +44,7 @@ fn says_the_same((before, old): (&Zone, &Node), (zone, new): (&Zone, &Node), nod
         zone.sets(node).map(|set| set.encoded.to_vec()).collect()
     };
     old.flags & !TARGET == new.flags & !TARGET
-        && old.mount == new.mount
+        && old.mount() == new.mount()
         && old.count == new.count
         && records(before) == records(zone)
 }

@@ -18,7 +18,7 @@ impl Signed {
     /// names are mounted over it, whose answers nobody has signed.
     #[must_use]
     pub fn elsewhere(zone: Arc<Zone>) -> Option<Self> {
-        let is_steered = zone.tree.nodes.iter().any(|node| node.mount.is_some());
+        let is_steered = zone.tree.nodes.iter().any(|node| node.mount().is_some());
         if !zone.is_signed_elsewhere() || is_steered {
             return None;
         }

@@ -21,7 +21,7 @@ impl Signed {
                     put(&owner, self.of_set(node, set.rtype), &mut entries);
                 }
             }
-            let given = entry.mount.map(&form);
+            let given = entry.mount().map(&form);
             if let Some(given) = &given {
                 self.put_steered((node, &owner), given, &mut entries);
             }

@@ -85,7 +85,7 @@ impl Variant {
 pub(super) fn variants(zone: &Zone, steered: &[Steered]) -> Vec<Variant> {
     let mut variants = Vec::new();
     for (node, entry) in (APEX..).zip(&zone.tree.nodes) {
-        let Some(mount) = entry.mount else { continue };
+        let Some(mount) = entry.mount() else { continue };
         let Some(steered) = steered.get(usize::from(service_number(mount))) else {
             continue;
         };

@@ -13,6 +13,7 @@
 //! from the config alone ([`Steered`]); health is not known here (promise 12).
 use super::canonical::SortKey;
 use super::{CHUNK, Denial, Steered};
+use crate::base::limits::NAME_BYTES;
 use crate::dns::rr::{RrSet, rtype};
 use crate::dns::rrset::Source;
 use crate::dns::zone::hashed::{self, Hash, HashedOwner, Hashing, LABEL_BYTES};
@@ -24,7 +25,7 @@ mod names;
 
 pub(super) use names::is_signed;
 
-use names::{authoritative, has_data, leads_somewhere, put_bitmap, sort_key, types_at};
+use names::{authoritative, has_data, leads_somewhere, put_bitmap, sort_key_into, types_into};
 
 /// Hash algorithm, flags, two octets of iterations, length of salt, length of hash.
 const NSEC3_HEAD: [u8; 6] = [1, 0, 0, 0, 0, 20];
@@ -78,6 +79,13 @@ pub(super) enum LinkOwner {
     Hash([u8; LABEL_BYTES]),
 }
 
+/// Room for what a link says, used again for each.
+#[derive(Default)]
+struct LinkRoom {
+    types: Vec<u16>,
+    rdata: Vec<u8>,
+}
+
 impl Chain {
     /// The chain of a zone that is signed here.
     pub(super) fn new(zone: &Zone, denial: Denial, steered: &[Steered]) -> Self {
@@ -90,10 +98,12 @@ impl Chain {
             Denial::Nsec3 => chain.sort_hashes(zone),
         };
         chain.number();
+        let (mut data, mut room) = (Vec::new(), LinkRoom::default());
         for link in 0..chain.links() {
-            let set = chain.encode((zone, steered), link, &[]);
-            chain.put(&set);
+            chain.starts.push(offset(data.len()));
+            chain.encode_into((zone, steered), (link, &[]), &mut room, &mut data);
         }
+        chain.data = Some(data);
         chain.wildcards = chain.cover_wildcards(zone);
         (chain.lacks, chain.omitted) = chain.lacks_of(zone, steered);
         for lack in 0..chain.lacks.len() {
@@ -110,7 +120,7 @@ impl Chain {
     fn lacks_of(&self, zone: &Zone, steered: &[Steered]) -> (Vec<(u32, u16)>, Vec<Vec<u16>>) {
         let nodes = (APEX..).zip(&zone.tree.nodes);
         let mounted = nodes.filter_map(|(node, entry)| {
-            let steered = steered.get(usize::from(service_number(entry.mount?)))?;
+            let steered = steered.get(usize::from(service_number(entry.mount()?)))?;
             let link = self.of_node.get(node as usize)?;
             (*link != NONE).then_some((node, steered))
         });
@@ -200,8 +210,10 @@ impl Chain {
         number: usize,
     ) -> Option<(RrSet<'c>, &'c [u8])> {
         let start = *self.starts.get(number)?;
-        let data = self.data.as_deref().unwrap_or(&zone.data);
-        let mut rest = data.get(start as usize..)?;
+        let mut rest = match &self.data {
+            Some(own) => own.get(start as usize..)?,
+            None => zone.data.from(start),
+        };
         Some((RrSet::take(&mut rest)?, rest))
     }
 
@@ -316,18 +328,24 @@ impl Chain {
 
     /// The nodes of this zone that have a link, in canonical order.
     fn sort_names(&mut self, zone: &Zone, is_linked: impl Fn(u32) -> bool) -> Vec<u32> {
-        let mut named: Vec<(Vec<u8>, u32)> = authoritative(zone)
-            .filter(|&node| is_linked(node))
-            .map(|node| (sort_key(zone, node), node))
-            .collect();
-        named.sort_unstable();
-        let (mut keys, mut ends) = (Vec::new(), Vec::new());
-        for (key, _) in &named {
-            keys.extend_from_slice(key);
-            ends.push(offset(keys.len()));
+        let (mut named, mut keys) = (Vec::new(), Vec::new());
+        let (mut path, mut key) = (Vec::new(), SortKey::apex());
+        for node in authoritative(zone).filter(|&node| is_linked(node)) {
+            sort_key_into(zone, node, &mut path, &mut key);
+            let start = offset(keys.len());
+            keys.extend_from_slice(key.octets());
+            named.push((start, offset(keys.len()), node));
         }
-        self.order = Order::Names { keys, ends };
-        named.into_iter().map(|(_, node)| node).collect()
+        let of = |own: &(u32, u32, u32)| &keys[own.0 as usize..own.1 as usize];
+        // A stable sort takes runs that are in order as they are, and most of a large zone is one.
+        named.sort_by_key(of);
+        let (mut sorted, mut ends) = (Vec::with_capacity(keys.len()), Vec::new());
+        for own in &named {
+            sorted.extend_from_slice(of(own));
+            ends.push(offset(sorted.len()));
+        }
+        self.order = Order::Names { keys: sorted, ends };
+        named.into_iter().map(|own| own.2).collect()
     }
 
     /// All nodes of this zone, those in between included, by their hashes.
@@ -348,32 +366,47 @@ impl Chain {
     }
 
     /// The RRset of a link, without some types.
-    fn encode(
+    fn encode(&self, of: (&Zone, &[Steered]), link: usize, without: &[u16]) -> Vec<u8> {
+        let mut encoded = Vec::new();
+        self.encode_into(of, (link, without), &mut LinkRoom::default(), &mut encoded);
+        encoded
+    }
+
+    /// The same behind other octets.
+    fn encode_into(
         &self,
         (zone, steered): (&Zone, &[Steered]),
-        link: usize,
-        without: &[u16],
-    ) -> Vec<u8> {
+        (link, without): (usize, &[u16]),
+        room: &mut LinkRoom,
+        out: &mut Vec<u8>,
+    ) {
         // Not longer than a denial may be kept (RFC 9077, section 3).
         let ttl = zone.denial_soa().ttl;
         let node = self.slots[link];
         let next = (link + 1) % self.links();
-        let mut types = types_at(zone, node, steered);
+        let LinkRoom { types, rdata } = room;
+        types_into(zone, node, steered, types);
         types.retain(|rtype| !without.contains(rtype));
-        let (rtype, mut rdata) = match &self.order {
+        rdata.clear();
+        let rtype = match &self.order {
             Order::Names { .. } => {
                 types.extend([rtype::RRSIG, rtype::NSEC]);
-                let next = self.slots[next];
-                (rtype::NSEC, zone.tree.wire(next, zone.apex.as_wire()))
+                let mut labels = [0; NAME_BYTES];
+                let length = zone.tree.labels_into(self.slots[next], &mut labels);
+                rdata.extend_from_slice(&labels[..length]);
+                rdata.extend_from_slice(zone.apex.as_wire());
+                rtype::NSEC
             }
             Order::Hashes(hashes, _) => {
                 if types.iter().any(|rtype| is_signed(zone, node, *rtype)) {
                     types.push(rtype::RRSIG);
                 }
-                (rtype::NSEC3, [&NSEC3_HEAD[..], &hashes[next]].concat())
+                rdata.extend_from_slice(&NSEC3_HEAD);
+                rdata.extend_from_slice(&hashes[next]);
+                rtype::NSEC3
             }
         };
-        put_bitmap(types, &mut rdata);
+        put_bitmap(types, rdata);
         let set = Source {
             rtype,
             ttl,
@@ -381,9 +414,7 @@ impl Chain {
             records: std::iter::once(&rdata[..]),
             glue: &[],
         };
-        let mut encoded = Vec::new();
-        set.put(&mut encoded);
-        encoded
+        set.put(out);
     }
 
     /// Appends an RRset.

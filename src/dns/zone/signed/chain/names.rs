@@ -11,19 +11,16 @@ pub(in crate::dns::zone::signed) fn is_signed(zone: &Zone, node: u32, kind: u16)
     !node.is(UNDER_CUT | UNDER_DNAME) && (!node.is(CUT) || kind == rtype::DS)
 }
 
-/// The types at a node that a validator may find there, steered ones included; not sorted.
-pub(super) fn types_at(zone: &Zone, node: u32, steered: &[Steered]) -> Vec<u16> {
+/// Puts the types at a node in place of others that a validator may find there, steered ones included; not sorted.
+pub(super) fn types_into(zone: &Zone, node: u32, steered: &[Steered], types: &mut Vec<u16>) {
     let is_cut = zone.tree.node(node).is(CUT);
-    let mut types: Vec<u16> = zone
-        .sets(node)
-        .map(|set| set.rtype)
-        .filter(|kind| !is_cut || matches!(*kind, rtype::NS | rtype::DS))
-        .collect();
-    let mount = zone.tree.node(node).mount.map(service_number);
+    let own = zone.sets(node).map(|set| set.rtype);
+    types.clear();
+    types.extend(own.filter(|kind| !is_cut || matches!(*kind, rtype::NS | rtype::DS)));
+    let mount = zone.tree.node(node).mount().map(service_number);
     if let Some(steered) = mount.and_then(|mount| steered.get(usize::from(mount))) {
         types.extend(steered.types());
     }
-    types
 }
 
 /// The nodes above every cut and every DNAME, both included.
@@ -42,7 +39,7 @@ pub(super) fn is_authoritative(node: &Node) -> bool {
 /// Whether a name holds something by itself.
 pub(super) fn has_data(zone: &Zone, node: u32) -> bool {
     let node = zone.tree.node(node);
-    node.count > 0 || node.mount.is_some()
+    node.count > 0 || node.mount().is_some()
 }
 
 /// By node: whether it or a node below it holds data. Parents stand before their children.
@@ -62,24 +59,30 @@ pub(super) fn leads_somewhere(zone: &Zone) -> Vec<bool> {
 
 /// What a node is sorted by among the names of its zone.
 pub(super) fn sort_key(zone: &Zone, node: u32) -> Vec<u8> {
-    let mut path = Vec::new();
+    let (mut path, mut key) = (Vec::new(), SortKey::apex());
+    sort_key_into(zone, node, &mut path, &mut key);
+    key.octets().to_vec()
+}
+
+/// The same in place of another key; `path` is room for nodes.
+pub(super) fn sort_key_into(zone: &Zone, node: u32, path: &mut Vec<u32>, key: &mut SortKey) {
+    path.clear();
     let mut at = node;
     while at != APEX {
         path.push(at);
         at = zone.tree.node(at).parent;
     }
-    let mut key = SortKey::apex();
+    key.clear();
     path.iter()
         .rev()
         .for_each(|&node| key.descend(zone.tree.label(node)));
-    key.octets().to_vec()
 }
 
 /// Windows of bits (RFC 4034, section 4.1.2).
-pub(super) fn put_bitmap(mut types: Vec<u16>, rdata: &mut Vec<u8>) {
+pub(super) fn put_bitmap(types: &mut Vec<u16>, rdata: &mut Vec<u8>) {
     types.sort_unstable();
     types.dedup();
-    let mut rest = &types[..];
+    let mut rest = types.as_slice();
     while let Some(&first) = rest.first() {
         let [window, _] = first.to_be_bytes();
         let count = rest.partition_point(|rtype| rtype.to_be_bytes()[0] == window);
@@ -105,7 +108,7 @@ mod tests {
     #[test]
     fn types_stand_in_windows_of_bits() {
         let mut rdata = Vec::new();
-        put_bitmap(vec![1234, 1, 47, 15, 46, 15], &mut rdata);
+        put_bitmap(&mut vec![1234, 1, 47, 15, 46, 15], &mut rdata);
         let mut expected = vec![0, 6, 0x40, 1, 0, 0, 0, 3, 4, 0x1B];
         expected.extend([0; 26]);
         expected.push(0x20);
