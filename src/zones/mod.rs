@@ -33,6 +33,14 @@
 //! | `wall` | when the wall clock was set |
 //! | `job` | work that takes long |
 //!
+//! # Views
+//!
+//! Where clients of some networks see a version of a zone of their own, each version is a zone like any other: with serials,
+//! keys, signatures and secondaries of its own. In here, in the state and between nodes it goes by [`ZonePlan::id`], which is
+//! the apex for the version of the default. Challenges and declared records are of the default's alone.
+//!
+//! [`ZonePlan::id`]: crate::plan::ZonePlan::id
+//!
 //! # One zone does not wait for another
 //!
 //! What takes long is a [`Job`] that changes nothing; a zone has one at a time, so its results come in order. Many
@@ -216,6 +224,8 @@ pub enum Output {
     Record(Ticket, Box<KeyChange>),
     /// Write the copy of a zone that came from a primary.
     Copy {
+        /// The zone, as [`Input::Copied`] wants it.
+        id: Name,
         /// The file.
         file: PathBuf,
         /// What it is to hold.
@@ -417,8 +427,11 @@ impl ZoneEngine {
     #[must_use]
     pub fn status(&self) -> Vec<ZoneStatus> {
         let zones = self.zones.iter();
-        let declared = |zone: &OneZone| self.declared.rrsets(&zone.plan.apex);
-        zones.map(|zone| zone.status(declared(zone))).collect()
+        let declared = |zone: &OneZone| self.declared.rrsets(&zone.plan.id);
+        let views = &self.zoning.views;
+        zones
+            .map(|zone| zone.status(declared(zone), views))
+            .collect()
     }
 
     /// Tells that nothing is under way: every zone is as it should be, and once there is a table, those that are given to

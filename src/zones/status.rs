@@ -18,6 +18,9 @@ fn is_none(number: &usize) -> bool {
 pub struct ZoneStatus {
     /// Apex.
     pub name: String,
+    /// The view whose clients see this version; absent for the default's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<String>,
     /// Names that hold data.
     pub names: usize,
     /// RRsets that are declared in it.

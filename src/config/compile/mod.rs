@@ -33,6 +33,7 @@
 //! | `dynamic` | who may declare records |
 //! | `cluster` | the nodes that share what they see, and whether they can agree |
 //! | `tsig` | keys shared with other servers |
+//! | `views` | clients with zones of their own, and which zones and services those are |
 //! | `weights` | weights that are too small to hold |
 //! | `policy` | what two nodes must agree on, as one number |
 //! | `targets` | slots, targets, pools and cohort orders |
@@ -71,6 +72,7 @@ mod tls;
 mod transfer;
 mod trickle;
 mod tsig;
+mod views;
 mod watch;
 mod weights;
 mod zones;
@@ -155,7 +157,8 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     naming::check((spec, &places), &drafts, found);
     let records = records::resolve(&drafts, &places, found);
     let marks: Vec<_> = records.iter().map(ChosenRecords::mark).collect();
-    let zones = zones::load(spec, &marks, files, found);
+    let views = views::resolve(spec, found);
+    let zones = zones::load(spec, (&marks, &views), files, found);
     records::check_zones(spec, &zones, found);
     aliases::check(spec, &zones, found);
     let tls = tls::resolve(spec, files, found);
@@ -190,6 +193,11 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         control,
     };
     let mut plan = build(spec, files, parts, found);
+    let all_views = Arc::new(views.all.clone());
+    plan.views = Arc::clone(&all_views);
+    for (service, own) in plan.services.iter_mut().zip(&views.services) {
+        service.views.clone_from(own);
+    }
     plan.resolving = resolving;
     plan.cluster = cluster.map(Arc::new);
     plan.maintenance = maintenance::resolve(spec, &plan, found);
@@ -199,12 +207,13 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     trickle::check(spec, &plan, &drafts, found);
     let given = (&zones[..], &transfers[..]);
     given::check(spec, (&places, &plan), &drafts, given, found);
-    let (plans, zones) = zones::plans(zones, spec, &transfers);
+    let (plans, zones) = zones::plans(zones, spec, (&transfers, &views));
     Some(Compiled {
         plan,
         zoning: Zoning {
             zones: plans,
             tsig,
+            views: all_views,
             acme,
             dynamic,
             state: Some(spec.state()),
@@ -392,6 +401,8 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         maintenance: Vec::new(),
         services,
         maps: maps.into(),
+        // They are resolved beside it, like those of services.
+        views: Arc::default(),
         atlas: parts.atlas,
         geo: parts.geo,
     }
@@ -431,6 +442,7 @@ pub(crate) fn readdress(spec: &Spec, files: &Files, in_force: &Plan) -> Result<P
     let services = drafts.iter().zip(&in_force.services);
     let services = services.map(|(draft, own)| Service {
         records: own.records.clone(),
+        views: own.views.clone(),
         measured: own.measured.clone(),
         ..service(draft, own.map, &mut wiring)
     });
@@ -511,6 +523,7 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
             own.named.is_some() && own.addresses.is_empty()
         }),
         records: ChosenRecords::default(),
+        views: Vec::new(),
         pools: wiring.pools(draft),
     }
 }
@@ -528,6 +541,8 @@ fn cohort_key(spec: &Spec) -> HashKey {
         .map(|name| name.value.to_string().to_ascii_lowercase())
         .collect();
     names.sort();
+    // Another version of a zone moves nobody.
+    names.dedup();
     HashKey::from_secret(names.join(" ").as_bytes())
 }
 

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use crate::base::HashKey;
-use crate::base::similar;
+use crate::base::{HashKey, ViewId, similar};
 use crate::config::diagnostic::{Diagnostics, Gap, Severity};
 use crate::config::reader::At;
 use crate::config::spec::{self, CatalogSpec, ServiceSpec, Spec, ZoneSpec, beside};
@@ -19,6 +18,7 @@ use crate::dns::zone::{Mount, catalog};
 use crate::plan::{STATE_FILES, ZoneAlias, ZoneDnssec, ZonePlan};
 
 use super::transfer::Transfer;
+use super::views::Views;
 
 /// The hostnames that belong into one zone.
 #[derive(Default)]
@@ -27,6 +27,9 @@ pub(super) struct Mounts {
     /// Whether the zone's name is known to be wrong.
     misnamed: bool,
 }
+
+/// A name, and the view in which it is meant.
+type Version<'s> = (&'s Name, Option<ViewId>);
 
 /// A hostname that lies in no zone, and the service that it belongs to.
 type Outside<'s> = (&'s ServiceSpec, &'s At<Name>);
@@ -53,14 +56,14 @@ impl Loaded {
 /// Reads every zone's file; a service's names are mounted with its mark.
 pub(super) fn load(
     spec: &Spec,
-    marks: &[Mount],
+    (marks, views): (&[Mount], &Views),
     files: &Files,
     found: &mut Diagnostics,
 ) -> Vec<Loaded> {
-    check_apexes(spec, found);
+    check_versions(spec, views, found);
     check_files(spec, found);
     check_catalogs(spec, found);
-    let mounts = mounts(spec, marks, found);
+    let mounts = mounts(spec, (marks, views), found);
     let mut zones = Vec::new();
     for (number, (zone, mounts)) in spec.zones.iter().zip(mounts).enumerate() {
         if let Some(filed) = load_one(zone, spec, files, &mounts, found) {
@@ -78,11 +81,12 @@ pub(super) fn load(
 pub(super) fn plans(
     zones: Vec<Loaded>,
     spec: &Spec,
-    transfers: &[Transfer],
+    (transfers, views): (&[Transfer], &Views),
 ) -> (Vec<Arc<ZonePlan>>, Vec<FiledZone>) {
     let planned = zones.into_iter().filter_map(|loaded| {
         let transfer = transfers.get(loaded.number)?.clone();
-        let plan = plan(&spec.zones[loaded.number], spec, loaded.mounts, transfer)?;
+        let own = (&spec.zones[loaded.number], views.zones[loaded.number]?);
+        let plan = plan(own, spec, loaded.mounts, transfer)?;
         Some((Arc::new(plan), loaded.filed))
     });
     planned.unzip()
@@ -96,11 +100,7 @@ pub(super) fn reload(
     found: &mut Diagnostics,
 ) -> Option<FiledZone> {
     let mut zones = spec.zones.iter();
-    let own = zones.find(|own| {
-        own.name
-            .as_ref()
-            .is_some_and(|name| name.value == zone.apex)
-    })?;
+    let own = zones.find(|own| own.version_id().as_ref() == Some(&zone.id))?;
     let mounts = Mounts {
         names: zone.mounts.clone(),
         misnamed: false,
@@ -108,7 +108,12 @@ pub(super) fn reload(
     load_one(own, spec, files, &mounts, found)
 }
 
-fn plan(zone: &ZoneSpec, spec: &Spec, mounts: Mounts, transfer: Transfer) -> Option<ZonePlan> {
+fn plan(
+    (zone, view): (&ZoneSpec, Option<ViewId>),
+    spec: &Spec,
+    mounts: Mounts,
+    transfer: Transfer,
+) -> Option<ZonePlan> {
     let dnssec = zone.dnssec.as_ref().map(|dnssec| ZoneDnssec {
         keys: spec.resolve(&dnssec.keys),
         ..dnssec.policy.clone()
@@ -116,6 +121,8 @@ fn plan(zone: &ZoneSpec, spec: &Spec, mounts: Mounts, transfer: Transfer) -> Opt
     Some(ZonePlan {
         aliases: aliases(zone),
         apex: zone.name.as_ref()?.value.clone(),
+        view,
+        id: zone.version_id()?,
         file: zone.file.as_ref().map(|file| spec.resolve(file)),
         dnssec,
         outgoing: transfer.outgoing,
@@ -146,7 +153,7 @@ fn check_files(spec: &Spec, found: &mut Diagnostics) {
         .iter()
         .map(|name| lexical(&state.join(name)))
         .collect();
-    let mut owners: BTreeMap<PathBuf, &Name> = BTreeMap::new();
+    let mut owners: BTreeMap<PathBuf, (&Name, Option<&str>)> = BTreeMap::new();
     for zone in &spec.zones {
         let Some((name, file)) = zone.name.as_ref().zip(zone.file.as_ref()) else {
             continue;
@@ -161,13 +168,16 @@ fn check_files(spec: &Spec, found: &mut Diagnostics) {
                 .help("give the zone a file of its own, outside the folder of `[server] state`");
         }
         // A zone that is there twice is told of already.
-        if let Some(other) = owners.insert(path, &name.value)
-            && *other != name.value
+        let own = (&name.value, zone.view_name());
+        if let Some(other) = owners.insert(path, own)
+            && other != own
         {
+            let (zone, view) = other;
+            let of = view.map_or_else(String::new, |view| format!(" of view `{view}`"));
             found
                 .error(
                     &file.at,
-                    format!("`{}` is the file of zone `{other}` already", file.value),
+                    format!("`{}` is the file of zone `{zone}`{of} already", file.value),
                 )
                 .help("give each zone a file of its own; what they share belongs in an `$INCLUDE`");
         }
@@ -208,44 +218,72 @@ fn lexical(path: &Path) -> PathBuf {
     plain
 }
 
-/// Each zone is served from one file.
-fn check_apexes(spec: &Spec, found: &mut Diagnostics) {
+/// Each view sees one version of a zone, from one file.
+fn check_versions(spec: &Spec, views: &Views, found: &mut Diagnostics) {
     let mut seen = BTreeSet::new();
-    for name in spec.zones.iter().filter_map(|zone| zone.name.as_ref()) {
-        if !seen.insert(&name.value) {
+    for (zone, view) in spec.zones.iter().zip(&views.zones) {
+        let Some((name, view)) = zone.name.as_ref().zip(*view) else {
+            continue;
+        };
+        if !seen.insert((&name.value, view)) {
+            let of = zone.view_name();
+            let of = of.map_or_else(String::new, |view| format!(" in view `{view}`"));
             found
-                .error(&name.at, format!("a second zone `{}`", name.value))
+                .error(&name.at, format!("a second zone `{}`{of}", name.value))
                 .help("join the files with `$INCLUDE`");
+        }
+        if zone.version_id().is_none() {
+            let message = format!("`{}` is too long for a zone of a view", name.value);
+            found
+                .error(&name.at, message)
+                .help("give the view a shorter name");
         }
     }
 }
 
-/// By zone, the hostnames that lie in it and in no smaller one.
-fn mounts(spec: &Spec, marks: &[Mount], found: &mut Diagnostics) -> Vec<Mounts> {
+/// By zone, the hostnames that lie in it and in no smaller one of its view.
+fn mounts(spec: &Spec, (marks, views): (&[Mount], &Views), found: &mut Diagnostics) -> Vec<Mounts> {
     let mut mounts: Vec<Mounts> = spec.zones.iter().map(|_| Mounts::default()).collect();
-    let apexes = spec.zones.iter().zip(0..);
-    let apexes = apexes.filter_map(|(zone, place)| Some((&zone.name.as_ref()?.value, place)));
-    let apexes: HashMap<&Name, usize> = apexes.collect();
-    let mut owners: BTreeMap<&Name, &str> = BTreeMap::new();
+    let versions = spec.zones.iter().zip(&views.zones).zip(0..);
+    let versions = versions
+        .filter_map(|((zone, view), place)| Some(((&zone.name.as_ref()?.value, (*view)?), place)));
+    let versions: HashMap<Version<'_>, usize> = versions.collect();
+    let mut owners: BTreeMap<Version<'_>, &str> = BTreeMap::new();
     let mut outside: Vec<Outside<'_>> = Vec::new();
     let numbers = (0..)
         .zip(marks)
         .map(|(number, mark): (Mount, _)| number | mark);
-    for (service, number) in spec.services.iter().zip(numbers) {
-        for hostname in &service.hostnames {
+    let services = spec.services.iter().zip(&views.services).zip(numbers);
+    for ((service, own), number) in services {
+        let all = service.hostnames.iter();
+        for (hostname, view) in all.flat_map(|name| own.iter().map(move |view| (name, *view))) {
             let owner = &service.name.value;
-            if let Some(other) = owners.insert(&hostname.value, owner) {
+            if let Some(other) = owners.insert((&hostname.value, view), owner) {
                 found
                     .error(
                         &hostname.at,
                         format!("`{}` is steered twice", hostname.value),
                     )
                     .label(format!("service `{other}` has it as well"))
-                    .help("a hostname belongs to one service, and is listed once");
+                    .help("in each view a hostname belongs to one service, and is listed once");
                 continue;
             }
-            match zone_of(&apexes, &hostname.value) {
-                Some(zone) => mounts[zone].names.push((hostname.value.clone(), number)),
+            match zone_of(&versions, &hostname.value, view) {
+                Some((zone, of)) if of == view => {
+                    mounts[zone].names.push((hostname.value.clone(), number));
+                }
+                Some((zone, _)) => {
+                    let apex = spec.zones[zone].name.as_ref();
+                    let apex = apex.map_or_else(String::new, |name| name.value.to_string());
+                    let name = views.all.name(view);
+                    let message = format!("view `{name}` has no version of zone `{apex}`");
+                    found
+                        .error(&hostname.at, message)
+                        .label("so its clients are answered from the default's")
+                        .help(format!(
+                            "write `[[zones]]` with `name = \"{apex}\"` and `view = \"{name}\"`"
+                        ));
+                }
                 None => outside.push((service, hostname)),
             }
         }
@@ -254,13 +292,19 @@ fn mounts(spec: &Spec, marks: &[Mount], found: &mut Diagnostics) -> Vec<Mounts> 
     mounts
 }
 
-/// The zone with the longest apex that a hostname lies in.
-fn zone_of(apexes: &HashMap<&Name, usize>, hostname: &Name) -> Option<usize> {
+/// The zone with the longest apex that a hostname lies in, as a view sees it, and whose version that is.
+fn zone_of(
+    versions: &HashMap<Version<'_>, usize>,
+    hostname: &Name,
+    view: Option<ViewId>,
+) -> Option<(usize, Option<ViewId>)> {
     let mut rest = hostname.as_wire();
     loop {
         let ancestor = Name::from_wire(rest)?;
-        if let Some(zone) = apexes.get(&ancestor) {
-            return Some(*zone);
+        for of in [view, None] {
+            if let Some(zone) = versions.get(&(&ancestor, of)) {
+                return Some((*zone, of));
+            }
         }
         rest = rest.get(1 + usize::from(rest[0])..)?;
     }
