@@ -428,10 +428,7 @@ impl ZoneEngine {
     pub fn status(&self) -> Vec<ZoneStatus> {
         let zones = self.zones.iter();
         let declared = |zone: &OneZone| self.declared.rrsets(&zone.plan.id);
-        let views = &self.zoning.views;
-        zones
-            .map(|zone| zone.status(declared(zone), views))
-            .collect()
+        zones.map(|zone| zone.status(declared(zone))).collect()
     }
 
     /// Tells that nothing is under way: every zone is as it should be, and once there is a table, those that are given to

@@ -16,11 +16,8 @@ fn is_none(number: &usize) -> bool {
 /// One zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneStatus {
-    /// Apex.
+    /// Apex; for a version that a view has, with the name of that behind it: `example.org.~office`.
     pub name: String,
-    /// The view whose clients see this version; absent for the default's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub view: Option<String>,
     /// Names that hold data.
     pub names: usize,
     /// RRsets that are declared in it.

@@ -23,7 +23,7 @@ use crate::dns::transfer::Received;
 use crate::dns::zone::signed::{Signed, Steered};
 use crate::dns::zone::{Edit, Mount, Presence, Served, Zone};
 use crate::names::KnownNames;
-use crate::plan::{ClientViews, Expired, ZonePlan};
+use crate::plan::{Expired, ZonePlan};
 use crate::table::{RenderView, StrictNames, Table};
 
 /// Longest time that a signature is renewed late to be renewed with others, seconds …
@@ -393,11 +393,10 @@ impl OneZone {
     }
 
     /// What an operator may see of it.
-    pub(super) fn status(&self, declared: usize, views: &ClientViews) -> ZoneStatus {
+    pub(super) fn status(&self, declared: usize) -> ZoneStatus {
         let zone = &self.composed.zone;
         ZoneStatus {
-            name: self.plan.apex.to_string(),
-            view: self.plan.view.map(|view| views.name(Some(view)).to_owned()),
+            name: self.plan.id.to_string(),
             names: self.base.names(),
             declared,
             declared_aside: self.aside.len(),

@@ -41,7 +41,6 @@ mod probing;
 #[expect(dead_code, reason = "what is asked without sockets is not asked here")]
 mod sample;
 #[path = "../support/views.rs"]
-#[expect(dead_code, reason = "zones are asked for by their names here")]
 mod seen;
 #[path = "../support/serving.rs"]
 mod serving;
