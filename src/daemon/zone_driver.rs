@@ -428,6 +428,12 @@ impl ZoneDriver {
         });
     }
 
+    /// The serial of a version of a zone, as queries see it.
+    pub(super) fn serial(&self, zones: &Zones, id: &Name) -> Option<u32> {
+        let plan = self.engine.plan_of(id)?;
+        zones.serial_in(&plan.apex, plan.view)
+    }
+
     /// The folder of the keys of a version of a zone.
     fn store(&self, apex: &Name) -> Option<Store> {
         let zone = self.engine.plan_of(apex)?;
