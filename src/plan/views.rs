@@ -25,14 +25,14 @@ pub struct ClientView {
 }
 
 /// An address as a number, behind what tells the families apart: IPv4 comes first.
-type Place = (bool, u128);
+type AddressNumber = (bool, u128);
 
 /// All views, in the order of the config.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientViews {
     views: Vec<ClientView>,
     /// By the first address of a stretch: its view. The stretches cover every address.
-    stretches: Vec<(Place, Option<ViewId>)>,
+    stretches: Vec<(AddressNumber, Option<ViewId>)>,
 }
 
 impl ClientViews {
@@ -107,7 +107,7 @@ pub fn version_id(apex: &Name, view: Option<&str>) -> Option<Name> {
 }
 
 /// Lays a view over whatever its network had.
-fn lay(starts: &mut BTreeMap<Place, Option<ViewId>>, network: Network, view: ViewId) {
+fn lay(starts: &mut BTreeMap<AddressNumber, Option<ViewId>>, network: Network, view: ViewId) {
     let first = place(network.address);
     let bits = match network.address {
         IpAddr::V4(_) => 32,
@@ -127,7 +127,7 @@ fn lay(starts: &mut BTreeMap<Place, Option<ViewId>>, network: Network, view: Vie
     starts.insert(first, Some(view));
 }
 
-fn place(address: IpAddr) -> Place {
+fn place(address: IpAddr) -> AddressNumber {
     match address.to_canonical() {
         IpAddr::V4(address) => (false, address.to_bits().into()),
         IpAddr::V6(address) => (true, address.to_bits()),

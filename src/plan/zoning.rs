@@ -51,7 +51,8 @@ pub struct ZonePlan {
     pub apex: Name,
     /// The view whose clients see this version; absent = those who are in none, and in none that has a version.
     pub view: Option<ViewId>,
-    /// The name that the state, the log and other nodes know this version by ([`super::version_id`]): of the default's its apex.
+    /// The name that the core of zones, the state, the log and other nodes know this version by ([`super::version_id`]): of the
+    /// default's its apex.
     pub id: Name,
     /// Its master file; for a zone that comes from primaries, the copy of the last good version. A catalog that is made here
     /// has none.

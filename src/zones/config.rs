@@ -123,7 +123,7 @@ impl ZoneEngine {
     /// Why a config cannot follow the one in force: it decides itself what is declared.
     fn decided_twice(&self, zoning: &Zoning) -> Option<String> {
         let zones = zoning.zones.iter().filter(|_| !self.zones.is_empty());
-        let faults = zones.flat_map(|zone| self.declared.fixed(&zone.apex, &zoning.dynamic));
+        let faults = zones.flat_map(|zone| self.declared.fixed(&zone.id, &zoning.dynamic));
         let faults: Vec<String> = faults.map(|(_, _, why)| why).collect();
         (!faults.is_empty()).then(|| faults.join("; "))
     }

@@ -53,7 +53,8 @@ impl ZoneEngine {
             incoming: incoming.clone(),
             key: key.cloned(),
         };
-        self.owners.insert(number, request.apex.clone());
+        let id = zone.plan.id.clone();
+        self.owners.insert(number, id);
         self.outputs
             .push_back(Output::Fetch(number, Box::new(request)));
     }

@@ -33,14 +33,6 @@
 //! | `wall` | when the wall clock was set |
 //! | `job` | work that takes long |
 //!
-//! # Views
-//!
-//! Where clients of some networks see a version of a zone of their own, each version is a zone like any other: with serials,
-//! keys, signatures and secondaries of its own. In here, in the state and between nodes it goes by [`ZonePlan::id`], which is
-//! the apex for the version of the default. Challenges and declared records are of the default's alone.
-//!
-//! [`ZonePlan::id`]: crate::plan::ZonePlan::id
-//!
 //! # One zone does not wait for another
 //!
 //! What takes long is a [`Job`] that changes nothing; a zone has one at a time, so its results come in order. Many

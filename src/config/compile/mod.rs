@@ -18,6 +18,7 @@
 //! | `fences` | whether a strict service can answer everybody |
 //! | `capacity` | demands, and whether they go with the capacities |
 //! | `records` | records that follow the choice, and what cannot stand beside them |
+//! | `zone_checks` | what of zones does not go together |
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
 //! | `claim_level` | which of two claims on a client counts |
@@ -75,6 +76,7 @@ mod tsig;
 mod views;
 mod watch;
 mod weights;
+mod zone_checks;
 mod zones;
 
 use std::collections::BTreeSet;

@@ -3,8 +3,8 @@
 //! A slip in the name of a zone leaves every hostname outside it and every record of its file as well. So
 //! hostnames that lie in no zone are told by the domain that they share, and when a zone that has none of
 //! them is called almost so, it is the zone that is told, without what its file says of it.
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Component, Path, PathBuf};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::{HashKey, ViewId, similar};
@@ -15,10 +15,11 @@ use crate::config::{FiledZone, Files, copy};
 use crate::dns::Name;
 use crate::dns::master::{self, MasterError};
 use crate::dns::zone::{Mount, catalog};
-use crate::plan::{STATE_FILES, ZoneAlias, ZoneDnssec, ZonePlan};
+use crate::plan::{ZoneAlias, ZoneDnssec, ZonePlan};
 
 use super::transfer::Transfer;
 use super::views::Views;
+use super::zone_checks;
 
 /// The hostnames that belong into one zone.
 #[derive(Default)]
@@ -29,7 +30,7 @@ pub(super) struct Mounts {
 }
 
 /// A name, and the view in which it is meant.
-type Version<'s> = (&'s Name, Option<ViewId>);
+type SeenName<'s> = (&'s Name, Option<ViewId>);
 
 /// A hostname that lies in no zone, and the service that it belongs to.
 type Outside<'s> = (&'s ServiceSpec, &'s At<Name>);
@@ -60,9 +61,7 @@ pub(super) fn load(
     files: &Files,
     found: &mut Diagnostics,
 ) -> Vec<Loaded> {
-    check_versions(spec, views, found);
-    check_files(spec, found);
-    check_catalogs(spec, found);
+    zone_checks::check(spec, views, found);
     let mounts = mounts(spec, (marks, views), found);
     let mut zones = Vec::new();
     for (number, (zone, mounts)) in spec.zones.iter().zip(mounts).enumerate() {
@@ -146,109 +145,14 @@ fn aliases(zone: &ZoneSpec) -> Vec<ZoneAlias> {
     aliases.collect()
 }
 
-/// A file belongs to one zone, and to nothing else that the server writes.
-fn check_files(spec: &Spec, found: &mut Diagnostics) {
-    let state = spec.state();
-    let own: BTreeSet<PathBuf> = STATE_FILES
-        .iter()
-        .map(|name| lexical(&state.join(name)))
-        .collect();
-    let mut owners: BTreeMap<PathBuf, (&Name, Option<&str>)> = BTreeMap::new();
-    for zone in &spec.zones {
-        let Some((name, file)) = zone.name.as_ref().zip(zone.file.as_ref()) else {
-            continue;
-        };
-        let path = lexical(&spec.resolve(file));
-        if own.contains(&path) {
-            found
-                .error(
-                    &file.at,
-                    format!("`{}` is a file of the server's own state", file.value),
-                )
-                .help("give the zone a file of its own, outside the folder of `[server] state`");
-        }
-        // A zone that is there twice is told of already.
-        let own = (&name.value, zone.view_name());
-        if let Some(other) = owners.insert(path, own)
-            && other != own
-        {
-            let (zone, view) = other;
-            let of = view.map_or_else(String::new, |view| format!(" of view `{view}`"));
-            found
-                .error(
-                    &file.at,
-                    format!("`{}` is the file of zone `{zone}`{of} already", file.value),
-                )
-                .help("give each zone a file of its own; what they share belongs in an `$INCLUDE`");
-        }
-    }
-}
-
-/// Refuses to follow a catalog where nothing is watched: what it lists is read when its copy changes.
-fn check_catalogs(spec: &Spec, found: &mut Diagnostics) {
-    let followed = spec.zones.iter().find_map(|zone| match &zone.catalog {
-        Some(CatalogSpec::Followed(folder)) => Some(folder),
-        Some(CatalogSpec::Made(..)) | None => None,
-    });
-    if let Some(folder) = followed.filter(|_| !spec.is_watched()) {
-        found
-            .error(
-                &folder.at,
-                "no catalog can be followed with `[server] watch = false`",
-            )
-            .help("remove `watch = false`, or name each zone in `[[zones]]`");
-    }
-}
-
-/// A path without `.` and `..`, as far as can be said without looking.
-fn lexical(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if plain.file_name().is_some() => drop(plain.pop()),
-            Component::ParentDir
-            | Component::Normal(_)
-            | Component::RootDir
-            | Component::Prefix(_) => {
-                plain.push(part);
-            }
-        }
-    }
-    plain
-}
-
-/// Each view sees one version of a zone, from one file.
-fn check_versions(spec: &Spec, views: &Views, found: &mut Diagnostics) {
-    let mut seen = BTreeSet::new();
-    for (zone, view) in spec.zones.iter().zip(&views.zones) {
-        let Some((name, view)) = zone.name.as_ref().zip(*view) else {
-            continue;
-        };
-        if !seen.insert((&name.value, view)) {
-            let of = zone.view_name();
-            let of = of.map_or_else(String::new, |view| format!(" in view `{view}`"));
-            found
-                .error(&name.at, format!("a second zone `{}`{of}", name.value))
-                .help("join the files with `$INCLUDE`");
-        }
-        if zone.version_id().is_none() {
-            let message = format!("`{}` is too long for a zone of a view", name.value);
-            found
-                .error(&name.at, message)
-                .help("give the view a shorter name");
-        }
-    }
-}
-
 /// By zone, the hostnames that lie in it and in no smaller one of its view.
 fn mounts(spec: &Spec, (marks, views): (&[Mount], &Views), found: &mut Diagnostics) -> Vec<Mounts> {
     let mut mounts: Vec<Mounts> = spec.zones.iter().map(|_| Mounts::default()).collect();
     let versions = spec.zones.iter().zip(&views.zones).zip(0..);
     let versions = versions
         .filter_map(|((zone, view), place)| Some(((&zone.name.as_ref()?.value, (*view)?), place)));
-    let versions: HashMap<Version<'_>, usize> = versions.collect();
-    let mut owners: BTreeMap<Version<'_>, &str> = BTreeMap::new();
+    let versions: HashMap<SeenName<'_>, usize> = versions.collect();
+    let mut owners: BTreeMap<SeenName<'_>, &str> = BTreeMap::new();
     let mut outside: Vec<Outside<'_>> = Vec::new();
     let numbers = (0..)
         .zip(marks)
@@ -294,7 +198,7 @@ fn mounts(spec: &Spec, (marks, views): (&[Mount], &Views), found: &mut Diagnosti
 
 /// The zone with the longest apex that a hostname lies in, as a view sees it, and whose version that is.
 fn zone_of(
-    versions: &HashMap<Version<'_>, usize>,
+    versions: &HashMap<SeenName<'_>, usize>,
     hostname: &Name,
     view: Option<ViewId>,
 ) -> Option<(usize, Option<ViewId>)> {
