@@ -2,18 +2,20 @@
 use std::sync::Arc;
 
 use waypost::answer::Transport;
-use waypost::base::{Draws, Standing};
+use waypost::audit::weaken::{Decisions, weakened};
+use waypost::base::{Draws, Standing, ViewId};
+use waypost::config::Compiled;
 use waypost::dns::Name;
 use waypost::dns::dnssec::Algorithm;
 use waypost::dns::rr::rtype;
 use waypost::dns::zone::signed::Denial;
-use waypost::dns::zone::{Served, Zones};
+use waypost::dns::zone::{Served, Zones, catalog};
 use waypost::plan::Plan;
 use waypost::table::explain::{Question, ViewAsked, explain};
 use waypost::table::{Table, check};
 
 use crate::sample::{Ask, reply_to, table_of};
-use crate::seen::{CLIENTS, NAMES, SEEN, compiled, versions};
+use crate::seen::{CLIENTS, NAMES, SEEN, compile, compiled, config, versions};
 use crate::signed::{Pair, Way, sign};
 
 const ALGORITHMS: [Algorithm; 3] = [
@@ -234,4 +236,56 @@ fn an_explanation_says_in_which_view_it_is() {
         error.contains("the views are: lab, office, default"),
         "{error}"
     );
+}
+
+fn decisions(compiled: &Compiled) -> Decisions<'_> {
+    Decisions {
+        plan: &compiled.plan,
+        zoning: &compiled.zoning,
+    }
+}
+
+/// A file that is watched may not show one network what is another's before somebody says that it is meant.
+#[test]
+fn whoever_comes_to_see_another_version_is_a_weakening() {
+    let before = compiled();
+    assert!(weakened(decisions(&before), decisions(&compiled())).is_empty());
+    for (from, to, told) in [
+        ("127.0.0.2/31", "127.0.0.0/8", "view office"),
+        ("127.0.0.3/32", "127.0.0.9/32", "view lab"),
+        (
+            "[regions.eu]",
+            "[[views]]\nname = \"third\"\nclients = [\"192.0.2.0/24\"]\n[regions.eu]",
+            "view third",
+        ),
+    ] {
+        let after = compile(&config().replacen(from, to, 1));
+        let found = weakened(decisions(&before), decisions(&after)).to_string();
+        assert!(found.contains(told), "{to}: {found}");
+    }
+    let gone = "name = \"three.test\"\nfile = \"office/three.test\"\nview = \"office\"";
+    let text = config().replacen(&format!("[[zones]]\n{gone}\n"), "", 1);
+    let found = weakened(decisions(&before), decisions(&compile(&text))).to_string();
+    assert!(found.contains("three.test.~office"), "{found}");
+}
+
+#[test]
+fn a_catalog_lists_the_zones_of_its_own_view() {
+    let given = "transfer = { to = [\"192.0.2.0/24\"] }\n";
+    let mut text = config().replace("[[zones]]\n", &format!("[[zones]]\n{given}"));
+    text += &format!("[[zones]]\nname = \"catalog.test\"\ncatalog = {{}}\n{given}");
+    text +=
+        &format!("[[zones]]\nname = \"catalog.test\"\nview = \"office\"\ncatalog = {{}}\n{given}");
+    let zones = compile(&text).unsigned();
+    let catalog = Name::parse("catalog.test").unwrap();
+    for (view, expected) in [
+        (None, vec!["one.test", "two.test"]),
+        (Some(ViewId(1)), vec!["one.test", "three.test", "two.test"]),
+    ] {
+        let served = zones.version(&catalog, view).unwrap();
+        let members = catalog::members(&served.zone).unwrap();
+        let mut members: Vec<String> = members.iter().map(ToString::to_string).collect();
+        members.sort();
+        assert_eq!(members, expected, "{view:?}");
+    }
 }

@@ -41,6 +41,11 @@ port = 80
 
 /// What the config of all comes to.
 pub(crate) fn compiled() -> Compiled {
+    compile(&config())
+}
+
+/// The config of all.
+pub(crate) fn config() -> String {
     let mut text = CONFIG.to_owned();
     for (zone, seen) in SEEN {
         for (number, view) in NAMES.iter().enumerate() {
@@ -59,7 +64,7 @@ pub(crate) fn compiled() -> Compiled {
              [[services.api-{view}.endpoints]]\nname = \"{view}-1\"\nregion = \"eu\"\nprovider = \"one\"\naddresses = [\"10.{number}.0.1\"]\n"
         );
     }
-    compile(&text)
+    text
 }
 
 /// What a config comes to, whose files have the names of a view and of a zone.
