@@ -11,6 +11,13 @@ use crate::world::{Process, World, dig, run, wait_for};
 /// Another client of each network.
 const OFFICE: &str = "127.0.0.41";
 const ELSEWHERE: &str = "127.0.0.51";
+/// Files of zones, and the view that each is for.
+const ZONES: [(&str, &str); 4] = [
+    ("default", "default"),
+    ("office", "office"),
+    ("plain", "default"),
+    ("inner", "office"),
+];
 /// A key that stands for the office.
 const INNER: &str = "hmac-sha256:inner:aW5uZXJpbm5lcmlubmVyaW5uZXJpbm5lcmlubmVyMTI=";
 
@@ -78,17 +85,88 @@ fn validates(world: &World, from: &str, question: [&str; 2]) -> String {
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
-fn write_anchor(world: &World, config: &Path) {
+/// Tag, algorithm, digest type and digest of the DS of the zone's key.
+fn ds(config: &Path) -> String {
     let config = config.to_str().unwrap();
     let waypost = env!("CARGO_BIN_EXE_waypost");
+    let (said, well) = run(
+        waypost,
+        &["keys", "generate", "example.org", "--config", config],
+    );
+    assert!(well, "{said}");
     let (ds, well) = run(waypost, &["keys", "ds", "example.org", "--config", config]);
     assert!(well, "{ds}");
     let ds = ds.lines().find(|line| !line.starts_with(';')).unwrap();
-    let (_, numbers) = ds.split_once(" DS ").unwrap();
-    let (numbers, digest) = numbers.rsplit_once(' ').unwrap();
+    ds.split_once(" DS ").unwrap().1.to_owned()
+}
+
+fn write_anchor(world: &World, ds: &str) {
+    let (numbers, digest) = ds.rsplit_once(' ').unwrap();
     let anchor =
         format!("trust-anchors {{ \"example.org\" static-ds {numbers} \"{digest}\"; }};\n");
     world.write("anchor.bind", &anchor);
+}
+
+/// A resolver that validates, and asks from an address of one network.
+fn resolver(world: &World, (interface, from): (&str, &str), ds: &str) -> Process {
+    let folder = world.path("");
+    let text = format!(
+        "server:\n  interface: {interface}\n  outgoing-interface: {from}\n  port: 53\n  username: \"\"\n  chroot: \"\"\n  \
+         directory: \"{}\"\n  pidfile: \"\"\n  use-syslog: no\n  do-not-query-localhost: no\n  do-ip6: no\n  \
+         trust-anchor: \"example.org. IN DS {ds}\"\n  access-control: 127.0.0.0/8 allow\n\
+         remote-control:\n  control-enable: no\nstub-zone:\n  name: \"example.org\"\n  stub-addr: {WAYPOST}\n",
+        folder.display()
+    );
+    let config = world.write(&format!("unbound-{interface}.conf"), &text);
+    let mut unbound = Command::new("/usr/sbin/unbound");
+    world.start(
+        &format!("unbound-{interface}"),
+        unbound.arg("-d").arg("-c").arg(config),
+    )
+}
+
+#[test]
+fn resolvers_of_two_networks_validate_what_each_of_them_sees() {
+    let world = World::new();
+    [OFFICE, ELSEWHERE].map(own_address);
+    for (file, view) in ZONES {
+        world.write(&format!("{file}.zone"), &zone(view, 1));
+    }
+    let ds = ds(&world.write("config.toml", &config()));
+    let _server = world.waypost();
+    let all = [
+        ("127.0.0.61", OFFICE, "office"),
+        ("127.0.0.62", ELSEWHERE, "default"),
+    ];
+    let _resolvers = all.map(|(at, from, _)| resolver(&world, (at, from), &ds));
+    for (at, _, view) in all {
+        let at = format!("@{at}");
+        let asked = |name: &str, kind: &str| {
+            let name = format!("{name}.example.org");
+            run("dig", &[&at, "+dnssec", "+tries=1", "+time=5", &name, kind]).0
+        };
+        wait_for("the resolver", || {
+            asked("www", "TXT").contains("status: NOERROR")
+        });
+        let text = asked("www", "TXT");
+        assert!(text.contains(&format!("\"{view} 1\"")), "{text}");
+        for (name, kind) in [
+            ("www", "TXT"),
+            ("only-office", "A"),
+            ("only-default", "A"),
+            ("nowhere", "A"),
+        ] {
+            let text = asked(name, kind);
+            let flags = text
+                .lines()
+                .find(|line| line.contains("flags:"))
+                .unwrap_or_default();
+            assert!(flags.contains(" ad"), "{name} at {at}: {text}");
+            let own = format!("only-{view}");
+            let is_there = text.contains("status: NOERROR");
+            assert_eq!(is_there, name == "www" || name == own, "{text}");
+        }
+    }
 }
 
 /// Waits until a version is everywhere where it should be, and looks that the other one is not.
@@ -115,23 +193,10 @@ fn follow(texts: [&str; 2]) {
 fn secondaries_of_two_networks_get_the_versions_that_they_see() {
     let world = World::new();
     [OFFICE, ELSEWHERE, KNOT, BIND].map(own_address);
-    for (file, view) in [
-        ("default", "default"),
-        ("office", "office"),
-        ("plain", "default"),
-        ("inner", "office"),
-    ] {
+    for (file, view) in ZONES {
         world.write(&format!("{file}.zone"), &zone(view, 1));
     }
-    let config = world.write("config.toml", &config());
-    let waypost = env!("CARGO_BIN_EXE_waypost");
-    let path = config.to_str().unwrap();
-    let (said, well) = run(
-        waypost,
-        &["keys", "generate", "example.org", "--config", path],
-    );
-    assert!(well, "{said}");
-    write_anchor(&world, &config);
+    write_anchor(&world, &ds(&world.write("config.toml", &config())));
     let server = world.waypost();
     let peers = [
         knot(&world, "example.org", Side::Secondary),
