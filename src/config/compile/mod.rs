@@ -158,9 +158,8 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let drafts = services::resolve(spec, &places, &checks, found);
     naming::check((spec, &places), &drafts, found);
     let records = records::resolve(&drafts, &places, found);
-    let marks: Vec<_> = records.iter().map(ChosenRecords::mark).collect();
     let views = views::resolve(spec, found);
-    let zones = zones::load(spec, (&marks, &views), files, found);
+    let zones = zones::load(spec, (&records, &views), files, found);
     records::check_zones(spec, &zones, found);
     aliases::check(spec, &zones, found);
     let tls = tls::resolve(spec, files, found);
@@ -195,11 +194,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         control,
     };
     let mut plan = build(spec, files, parts, found);
-    let all_views = Arc::new(views.all.clone());
-    plan.views = Arc::clone(&all_views);
-    for (service, own) in plan.services.iter_mut().zip(&views.services) {
-        service.views.clone_from(own);
-    }
+    views.enter(&mut plan);
     plan.resolving = resolving;
     plan.cluster = cluster.map(Arc::new);
     plan.maintenance = maintenance::resolve(spec, &plan, found);
@@ -207,20 +202,25 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     followed::check(&plan, &places, found);
     services::check_signed(&plan, &drafts, found);
     trickle::check(spec, &plan, &drafts, found);
-    let given = (&zones[..], &transfers[..]);
-    given::check(spec, (&places, &plan), &drafts, given, found);
+    given::check(
+        spec,
+        (&places, &plan),
+        &drafts,
+        (&zones[..], &transfers[..]),
+        found,
+    );
     let (plans, zones) = zones::plans(zones, spec, (&transfers, &views));
     Some(Compiled {
-        plan,
         zoning: Zoning {
             zones: plans,
             tsig,
-            views: all_views,
+            views: Arc::clone(&plan.views),
             acme,
             dynamic,
             state: Some(spec.state()),
             max_shrink: spec.guard.max_shrink,
         },
+        plan,
         zones,
     })
 }

@@ -1,5 +1,6 @@
 //! Views, the zones of each, and the services that have hostnames in them.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::names::{Names, within};
 use crate::base::ViewId;
@@ -8,7 +9,7 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::{Spec, ViewSpec};
 use crate::geo::Network;
-use crate::plan::{ClientView, ClientViews, DEFAULT_VIEW};
+use crate::plan::{ClientView, ClientViews, DEFAULT_VIEW, Plan};
 
 /// The views of a config, and who is of which.
 pub(super) struct Views {
@@ -17,6 +18,16 @@ pub(super) struct Views {
     pub(super) zones: Vec<Option<Option<ViewId>>>,
     /// By service of the config.
     pub(super) services: Vec<Vec<Option<ViewId>>>,
+}
+
+impl Views {
+    /// Has a plan of the same config know them.
+    pub(super) fn enter(&self, plan: &mut Plan) {
+        plan.views = Arc::new(self.all.clone());
+        for (service, own) in plan.services.iter_mut().zip(&self.services) {
+            service.views.clone_from(own);
+        }
+    }
 }
 
 /// Resolves them.

@@ -15,7 +15,7 @@ use crate::config::{FiledZone, Files, copy};
 use crate::dns::Name;
 use crate::dns::master::{self, MasterError};
 use crate::dns::zone::{Mount, catalog};
-use crate::plan::{ZoneAlias, ZoneDnssec, ZonePlan};
+use crate::plan::{ChosenRecords, ZoneAlias, ZoneDnssec, ZonePlan};
 
 use super::transfer::Transfer;
 use super::views::Views;
@@ -54,15 +54,16 @@ impl Loaded {
     }
 }
 
-/// Reads every zone's file; a service's names are mounted with its mark.
+/// Reads every zone's file; a service's names are mounted with the mark of its records.
 pub(super) fn load(
     spec: &Spec,
-    (marks, views): (&[Mount], &Views),
+    (records, views): (&[ChosenRecords], &Views),
     files: &Files,
     found: &mut Diagnostics,
 ) -> Vec<Loaded> {
     zone_checks::check(spec, views, found);
-    let mounts = mounts(spec, (marks, views), found);
+    let marks: Vec<Mount> = records.iter().map(ChosenRecords::mark).collect();
+    let mounts = mounts(spec, (&marks, views), found);
     let mut zones = Vec::new();
     for (number, (zone, mounts)) in spec.zones.iter().zip(mounts).enumerate() {
         if let Some(filed) = load_one(zone, spec, files, &mounts, found) {

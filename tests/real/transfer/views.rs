@@ -128,7 +128,7 @@ fn resolver(world: &World, (interface, from): (&str, &str), ds: &str) -> Process
 #[test]
 fn resolvers_of_two_networks_validate_what_each_of_them_sees() {
     let world = World::new();
-    [OFFICE, ELSEWHERE].map(own_address);
+    [OFFICE, ELSEWHERE].iter().for_each(|own| own_address(own));
     for (file, view) in ZONES {
         world.write(&format!("{file}.zone"), &zone(view, 1));
     }
@@ -192,7 +192,9 @@ fn follow(texts: [&str; 2]) {
 #[expect(clippy::too_many_lines, reason = "one story")]
 fn secondaries_of_two_networks_get_the_versions_that_they_see() {
     let world = World::new();
-    [OFFICE, ELSEWHERE, KNOT, BIND].map(own_address);
+    [OFFICE, ELSEWHERE, KNOT, BIND]
+        .iter()
+        .for_each(|own| own_address(own));
     for (file, view) in ZONES {
         world.write(&format!("{file}.zone"), &zone(view, 1));
     }
@@ -307,7 +309,9 @@ fn start_primaries(world: &World) -> [Process; 2] {
 #[test]
 fn versions_come_from_primaries_of_their_own() {
     let world = World::new();
-    [OFFICE, ELSEWHERE, KNOT, BIND].map(own_address);
+    [OFFICE, ELSEWHERE, KNOT, BIND]
+        .iter()
+        .for_each(|own| own_address(own));
     world.write("knot/example.org.zone", &zone("office", 1));
     world.write("bind/example.org.zone", &zone("default", 5));
     world.write("config.toml", &taking());
