@@ -158,8 +158,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let drafts = services::resolve(spec, &places, &checks, found);
     naming::check((spec, &places), &drafts, found);
     let records = records::resolve(&drafts, &places, found);
-    let views = views::resolve(spec, found);
-    let zones = zones::load(spec, (&records, &views), files, found);
+    let (zones, views) = zones::load(spec, &records, files, found);
     records::check_zones(spec, &zones, found);
     aliases::check(spec, &zones, found);
     let tls = tls::resolve(spec, files, found);
@@ -202,13 +201,8 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     followed::check(&plan, &places, found);
     services::check_signed(&plan, &drafts, found);
     trickle::check(spec, &plan, &drafts, found);
-    given::check(
-        spec,
-        (&places, &plan),
-        &drafts,
-        (&zones[..], &transfers[..]),
-        found,
-    );
+    let given = (&zones[..], &transfers[..]);
+    given::check(spec, (&places, &plan), &drafts, given, found);
     let (plans, zones) = zones::plans(zones, spec, (&transfers, &views));
     Some(Compiled {
         zoning: Zoning {

@@ -18,7 +18,7 @@ use crate::dns::zone::{Mount, catalog};
 use crate::plan::{ChosenRecords, ZoneAlias, ZoneDnssec, ZonePlan};
 
 use super::transfer::Transfer;
-use super::views::Views;
+use super::views::{self, Views};
 use super::zone_checks;
 
 /// The hostnames that belong into one zone.
@@ -54,16 +54,17 @@ impl Loaded {
     }
 }
 
-/// Reads every zone's file; a service's names are mounted with the mark of its records.
+/// Reads every zone's file, of whatever view; a service's names are mounted with the mark of its records.
 pub(super) fn load(
     spec: &Spec,
-    (records, views): (&[ChosenRecords], &Views),
+    records: &[ChosenRecords],
     files: &Files,
     found: &mut Diagnostics,
-) -> Vec<Loaded> {
-    zone_checks::check(spec, views, found);
+) -> (Vec<Loaded>, Views) {
+    let views = views::resolve(spec, found);
+    zone_checks::check(spec, &views, found);
     let marks: Vec<Mount> = records.iter().map(ChosenRecords::mark).collect();
-    let mounts = mounts(spec, (&marks, views), found);
+    let mounts = mounts(spec, (&marks, &views), found);
     let mut zones = Vec::new();
     for (number, (zone, mounts)) in spec.zones.iter().zip(mounts).enumerate() {
         if let Some(filed) = load_one(zone, spec, files, &mounts, found) {
@@ -74,7 +75,7 @@ pub(super) fn load(
             });
         }
     }
-    zones
+    (zones, views)
 }
 
 /// The plan of each zone that was read; transfers are by zone of the config.
