@@ -82,6 +82,13 @@
 //! SERVFAIL with the extended error Not Ready until it is signed. What was signed is kept over restarts, bound to
 //! what it is over and to the key, and only what is missing, stale or damaged is made anew ([`dns::zone::signed`]).
 //!
+//! # Which zones a client sees
+//!
+//! A zone may have a version for each **view** ([`plan::ClientViews`]) and one for everybody else, the default's. Each version is a
+//! zone of its own to [`zones`]: with keys, signatures, serials and secondaries. The source of a query chooses a view once, and with it
+//! a table that differs in its zones alone ([`table::Table::seen_from`]); from there on nothing knows of views. Where there are none,
+//! the loop that answers has no such choice in it.
+//!
 //! # How a client finds its endpoint
 //!
 //! The address (the ECS prefix if one is given, else the source) falls into a **class** of the
@@ -184,7 +191,8 @@
 //! | **timeline** | what happened in the last day, and how shares have changed |
 //! | **unready** | of a zone: there, and not answered yet, because its signatures are being made |
 //! | **variant** | an answer that a steered name may have, known and signed beforehand |
-//! | **view** | of a table: what the clients of one region are given, by standings of their own |
+//! | **version** | of a zone: what the clients of one view see of it |
+//! | **view** | client networks that are answered from versions of zones of their own; of a table: what the clients of one region are given, by standings of their own |
 //! | **weaken** | of a config: take away what protects (a fence, a gate, a signature, a right, a guard) or what is served |
 //! | **window** | of maintenance: a time by the wall clock in which something is drained |
 //! | **withheld** | of a zone: there, and not answered, because it was signed and its keys cannot be used |

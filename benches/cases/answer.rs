@@ -155,6 +155,7 @@ fn signed_engine() -> Engine {
             expires: signed.expires(),
             refuse_from: signed.expires(),
             signed: Some(signed),
+            view: None,
         }
     });
     let zones = zones.collect();

@@ -64,6 +64,7 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
         maintenance: Vec::new(),
         services: Vec::new(),
         maps: Arc::default(),
+        views: Arc::default(),
         claimants: Vec::new(),
         resolving: Resolving::default(),
         cluster: None,

@@ -70,6 +70,10 @@ id! {
     MapId(u16)
 }
 id! {
+    /// A view of the plan: clients that are answered from zones of their own.
+    ViewId(u16)
+}
+id! {
     /// A jurisdiction of the plan.
     JurisdictionId(u8)
 }

@@ -320,6 +320,11 @@ pub const FILES_AT_A_POLL: usize = 10_000;
 /// Networks that regions and services claim, in all: each has a mark of 16 bits.
 pub const CLAIMED_NETWORKS: usize = 60_000;
 
+/// Views of a plan.
+pub const VIEWS: usize = 256;
+/// Networks of all views.
+pub const VIEW_NETWORKS: usize = 10_000;
+
 /// Regions of a plan.
 pub const REGIONS: usize = 256;
 /// Endpoints of a plan.

@@ -28,7 +28,7 @@ pub use hash::{Draws, HashKey, PieceHashing};
 pub use hexadecimal::{from_hexadecimal, to_hexadecimal};
 pub use ids::{
     ClassId, EndpointId, Family, JurisdictionId, JurisdictionSet, MapId, MonitorId, RecoveryId,
-    RegionId, ServiceId, SlotId, TargetId,
+    RegionId, ServiceId, SlotId, TargetId, ViewId,
 };
 pub use monitor_value::MonitorValue;
 pub use reason::Reason;

@@ -186,6 +186,12 @@ pub(super) struct Explain {
     /// Suppose that this region, provider or endpoint is down; may be given again
     #[arg(long, value_name = "REGION|PROVIDER|ENDPOINT")]
     pub(super) down: Vec<String>,
+    /// Ask from this address on behalf of the client: it decides which view is seen
+    #[arg(long, value_name = "IP", conflicts_with = "view")]
+    pub(super) from: Option<IpAddr>,
+    /// Ask in this view, or in `default`, wherever the client is
+    #[arg(long, value_name = "NAME")]
+    pub(super) view: Option<String>,
     #[command(flatten)]
     pub(super) config: Config,
     /// Ask a running server, with its present health, instead of reading the config

@@ -203,7 +203,7 @@ fn losses(compiled: &Compiled) -> Vec<Finding> {
     signed
         .filter_map(|(zone, how)| {
             let store = Store::new(&how.keys, &zone.apex);
-            let was_signed = known.get(&zone.apex).is_some_and(|known| known.signed);
+            let was_signed = known.get(&zone.id).is_some_and(|known| known.signed);
             let why = match store.load() {
                 Ok(keyring) if !keyring.is_empty() || !was_signed => return None,
                 Ok(_) => "it has no keys any more".to_owned(),
@@ -214,7 +214,7 @@ fn losses(compiled: &Compiled) -> Vec<Finding> {
                 line: 1,
                 column: 1,
                 severity: Severity::Warning,
-                message: format!("zone `{}` cannot be signed: {why}", zone.apex),
+                message: format!("zone `{}` cannot be signed: {why}", zone.id),
                 help: Some(match was_signed {
                     true => {
                         "it was signed, so that a server answers it SERVFAIL: bring its keys back"

@@ -176,11 +176,11 @@ fn series(scrape: &[u8]) -> usize {
 /// What a secondary gets of each zone that is given to any.
 fn transfers(start: &DryStart, zoning: &Zoning) -> Vec<TransferCost> {
     let zones = zoning.zones.iter();
-    let given = zones.filter_map(|zone| Some((zone, start.journals.get(&zone.apex)?)));
+    let given = zones.filter_map(|zone| Some((zone, start.journals.get(&zone.id)?)));
     let sizes = given.map(|(zone, journal)| {
         let messages = Messages::new(0, &zone.apex, rtype::AXFR, journal.send(None));
         TransferCost {
-            zone: zone.apex.to_string(),
+            zone: zone.id.to_string(),
             bytes: messages.map(|message| message.len() + LENGTH_BYTES).sum(),
         }
     });

@@ -16,7 +16,9 @@ use crate::dns::{Name, text};
 use crate::io::files;
 use crate::plan::{Plan, Target};
 use crate::table::Table;
-use crate::table::explain::{Chain, Explanation, Health, Question, explain as explain_one};
+use crate::table::explain::{
+    Chain, Explanation, Health, Question, ViewAsked, explain as explain_one,
+};
 
 /// What the health of an explanation without a server rests on.
 const SUPPOSED: &str = "health supposed: every endpoint healthy (no server asked; add --control URL for the present health)";
@@ -45,7 +47,7 @@ pub(super) fn explain(arguments: &Explain) -> Result<ExitCode, Failure> {
 
 /// The explanation of a name, then of what it is an alias of, and so on.
 fn follow(table: &Table, mut question: Question) -> Result<Vec<Explanation>, Failure> {
-    let mut chain = Vec::new();
+    let mut chain: Vec<Explanation> = Vec::new();
     while chain.len() < ALIAS_HOPS {
         let mut explained = explain_one(table, &question).map_err(|error| error.to_string())?;
         explained.health = Health::Supposed;
@@ -53,11 +55,13 @@ fn follow(table: &Table, mut question: Question) -> Result<Vec<Explanation>, Fai
             Chain::Static { target, .. } => target.clone(),
             Chain::Steered(_) => explained.chosen.as_ref().and_then(|own| own.target.clone()),
         };
+        let views = &table.plan.views;
+        let view = explained.view.as_ref().and_then(|view| views.named(view)?);
+        let zones = &table.seen(view).zones;
+        let is_ours = |name: &Name| zones.find(name.as_wire(), question.qtype).is_some();
         chain.push(explained);
         match target {
-            Some(target) if table.zones.find(target.as_wire(), question.qtype).is_some() => {
-                question.name = target;
-            }
+            Some(target) if is_ours(&target) => question.name = target,
             _ => break,
         }
     }
@@ -79,6 +83,11 @@ fn question(arguments: &Explain) -> Result<Question, Failure> {
         client: arguments.client,
         now: Moment::default(),
         suppose: arguments.down.clone(),
+        view: match (&arguments.view, arguments.from) {
+            (Some(view), _) => ViewAsked::Named(view.clone()),
+            (None, Some(source)) => ViewAsked::From(source),
+            (None, None) => ViewAsked::OfClient,
+        },
     })
 }
 
@@ -125,6 +134,9 @@ fn ask(url: &str, arguments: &Explain) -> Result<String, Failure> {
         ("type", &arguments.qtype),
         ("format", format),
     ];
+    let from = arguments.from.map(|source| source.to_string());
+    query.extend(from.as_ref().map(|source| ("from", source.as_str())));
+    query.extend(arguments.view.as_ref().map(|view| ("view", view.as_str())));
     query.extend(arguments.down.iter().map(|name| ("down", name.as_str())));
     Remote::at(url, &credentials(&arguments.proof))?.get("/api/v1/explain", &query)
 }

@@ -1,5 +1,7 @@
 //! Zones that catalogs list: those that a catalog from primaries brings into the config, and those that a catalog made here has.
 //!
+//! What it lists is of the view that the catalog itself is of, both ways.
+//!
 //! What a catalog lists is read of its copy, the last version that was taken. So the same files give the same config, also
 //! after a restart, and a catalog that is broken or shrinks too much changes nothing: it is not taken in the first place.
 use std::collections::BTreeSet;
@@ -17,8 +19,10 @@ impl Spec {
     /// Adds the zones that catalogs from primaries list, as far as their copies were brought. Each comes from the primaries of its catalog,
     /// with the same key.
     pub fn add_listed(&mut self, files: &Files, found: &mut Diagnostics) {
-        let named = self.zones.iter().filter_map(|zone| zone.name.as_ref());
-        let mut taken: BTreeSet<Name> = named.map(|name| name.value.clone()).collect();
+        let view = |zone: &ZoneSpec| zone.view_name().map(str::to_owned);
+        let named = self.zones.iter();
+        let named = named.filter_map(|zone| Some((zone.name.as_ref()?.value.clone(), view(zone))));
+        let mut taken: BTreeSet<(Name, Option<String>)> = named.collect();
         let mut listed = Vec::new();
         for zone in &self.zones {
             let (Some(CatalogSpec::Followed(folder)), Some(name), Some(file)) =
@@ -30,7 +34,7 @@ impl Spec {
                 continue;
             };
             for member in members {
-                if !taken.insert(member.clone()) {
+                if !taken.insert((member.clone(), view(zone))) {
                     found
                         .warn(
                             &name.at,
@@ -57,7 +61,11 @@ impl Spec {
             return (Vec::new(), Vec::new());
         };
         let given = self.zones.iter().filter(|zone| {
-            zone.transfer.is_some() && zone.catalog.is_none() && zone.listed_by.is_none()
+            let is_beside = zone.view_name() == own.view_name();
+            is_beside
+                && zone.transfer.is_some()
+                && zone.catalog.is_none()
+                && zone.listed_by.is_none()
         });
         let mut given = given.filter_map(|zone| Some(&zone.name.as_ref()?.value));
         match members {
@@ -108,6 +116,7 @@ impl ZoneSpec {
                 value: member.clone(),
                 at: folder.at.clone(),
             }),
+            view: self.view.clone(),
             file: Some(at(format!("{}/{stem}.zone", folder.value))),
             dnssec: None,
             transfer: None,

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::dns::Name;
-use crate::dns::zone::{Mount, Zone, Zones};
+use crate::dns::zone::{Mount, Served, Zone, Zones};
 use crate::plan::{Plan, ZonePlan, Zoning};
 use crate::text::{diagnostic, reader, value};
 
@@ -131,8 +131,12 @@ impl Compiled {
     /// The zones as their files have them, ready to be answered from.
     #[must_use]
     pub fn unsigned(&self) -> Arc<Zones> {
-        let zones = self.zones.iter().map(|filed| Arc::clone(&filed.zone));
-        Arc::new(Zones::new(zones.collect()))
+        let zones = self.zones.iter().zip(&self.zoning.zones);
+        let zones = zones.map(|(filed, plan)| Served {
+            view: plan.view,
+            ..Served::plain(Arc::clone(&filed.zone))
+        });
+        Arc::new(Zones::served(zones.collect(), 0))
     }
 
     /// Apex and number of names of each zone.

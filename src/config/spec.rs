@@ -57,6 +57,7 @@ pub struct Spec {
     /// `[guard] canaries`.
     pub(crate) canaries: Vec<At<SocketAddr>>,
     pub(crate) zones: Vec<ZoneSpec>,
+    pub(crate) views: Vec<ViewSpec>,
     pub(crate) jurisdictions: Vec<JurisdictionSpec>,
     pub(crate) regions: Vec<RegionSpec>,
     pub(crate) monitors: Vec<MonitorSpec>,
@@ -178,10 +179,21 @@ pub(crate) struct GeoSpec {
     pub(crate) default: Vec<At<String>>,
 }
 
+/// One of `[[views]]`.
+#[derive(Debug)]
+pub(crate) struct ViewSpec {
+    pub(crate) name: At<String>,
+    pub(crate) clients: Vec<At<Network>>,
+    /// Names of `[tsig]`.
+    pub(crate) keys: Vec<At<String>>,
+}
+
 /// One of `[[zones]]`.
 #[derive(Debug)]
 pub(crate) struct ZoneSpec {
     pub(crate) name: Option<At<Name>>,
+    /// The view whose clients see it; absent = the default.
+    pub(crate) view: Option<At<String>>,
     pub(crate) file: Option<At<String>>,
     pub(crate) dnssec: Option<DnssecSpec>,
     pub(crate) transfer: Option<TransferSpec>,
@@ -378,6 +390,8 @@ pub(crate) struct RecoverySpec {
 pub(crate) struct ServiceSpec {
     pub(crate) name: At<String>,
     pub(crate) hostnames: Vec<At<Name>>,
+    /// The views in whose zones it has its hostnames; none = the default.
+    pub(crate) views: Vec<At<String>>,
     pub(crate) monitors: WatchSpec,
     pub(crate) recovery: Option<At<String>>,
     /// All regions if absent.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use super::spec::{CatalogSpec, Spec, ZoneSpec, included};
 use super::{Files, copy};
 use crate::dns::Name;
+use crate::plan::{DEFAULT_VIEW, version_id};
 
 impl Spec {
     /// The files of one zone, as far as what was brought shows: its own, what that includes, and the
@@ -18,20 +19,20 @@ impl Spec {
         all
     }
 
-    /// By zone that is read from its file alone: the apex, and its files.
+    /// By zone that is read from its file alone: the name of the version, and its files.
     #[must_use]
     pub fn files_by_zone(&self, brought: &Files) -> Vec<(Name, Vec<PathBuf>)> {
         let own = self.zones.iter().filter(|zone| zone.incoming.is_none());
-        let named = own.filter_map(|zone| Some((zone.name.as_ref()?.value.clone(), zone)));
+        let named = own.filter_map(|zone| Some((zone.version_id()?, zone)));
         named
-            .map(|(apex, zone)| (apex, self.zone_files(zone, brought)))
+            .map(|(id, zone)| (id, self.zone_files(zone, brought)))
             .collect()
     }
 
-    /// The files of one zone, as far as what was brought shows.
+    /// The files of one version of a zone, by its name, as far as what was brought shows.
     #[must_use]
-    pub fn files_of(&self, apex: &Name, brought: &Files) -> Vec<PathBuf> {
-        let is_it = |zone: &&ZoneSpec| zone.name.as_ref().is_some_and(|name| name.value == *apex);
+    pub fn files_of(&self, id: &Name, brought: &Files) -> Vec<PathBuf> {
+        let is_it = |zone: &&ZoneSpec| zone.version_id().as_ref() == Some(id);
         let zone = self.zones.iter().find(is_it);
         zone.map_or_else(Vec::new, |zone| self.zone_files(zone, brought))
     }
@@ -55,5 +56,18 @@ impl Spec {
         });
         let files = followed.filter_map(|zone| zone.file.as_ref());
         files.map(|file| self.resolve(file)).collect()
+    }
+}
+
+impl ZoneSpec {
+    /// The name of its view; absent = the default.
+    pub(crate) fn view_name(&self) -> Option<&str> {
+        let view = self.view.as_ref().map(|view| view.value.as_str());
+        view.filter(|view| *view != DEFAULT_VIEW)
+    }
+
+    /// The name that this version of the zone is known by; absent where it has none, or one that is too long.
+    pub(crate) fn version_id(&self) -> Option<Name> {
+        version_id(&self.name.as_ref()?.value, self.view_name())
     }
 }

@@ -101,9 +101,10 @@ impl RouteDriver {
     }
 }
 
-/// The serial of each zone by the hash of its name, none where it is not answered.
+/// The serial of each zone by the hash of its name, none where it is not answered; of versions, that of the default.
 fn serials(zones: &Zones) -> impl Iterator<Item = (u64, Option<u32>)> {
-    zones.all().iter().map(|served| {
+    let common = zones.all().iter().filter(|served| served.view.is_none());
+    common.map(|served| {
         let apex = served.zone.apex();
         (TargetNames::hash(&apex.to_string()), zones.serial(apex))
     })

@@ -211,7 +211,9 @@ fn head(plan: &Plan, engine: &Engine) -> NodeHead {
     let mut config = [0; 32];
     config[..8].copy_from_slice(&plan.policy.to_be_bytes());
     let zones = &engine.table().zones;
-    let serials = zones.all().iter().filter_map(|served| {
+    // The versions of views have ids of this config alone.
+    let common = zones.all().iter().filter(|served| served.view.is_none());
+    let serials = common.filter_map(|served| {
         let apex = served.zone.apex();
         Some((TargetNames::hash(&apex.to_string()), zones.serial(apex)?))
     });

@@ -493,7 +493,7 @@ impl ControlLoop {
             Ok(()) => {
                 self.scales.filed(apex);
                 self.handles.metrics.reload(ReloadResult::Applied);
-                let serial = self.published.load().zones.serial(apex);
+                let serial = self.zones.serial(&self.published.load().zones, apex);
                 info!(event = "zone_loaded", zone = %apex, serial, "the zone is served as its file has it");
             }
             Err(text) => {

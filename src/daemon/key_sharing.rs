@@ -91,10 +91,10 @@ impl KeySharing {
     }
 
     /// Takes the zones that are signed here.
-    pub(super) fn use_stores(&mut self, stores: &[Store]) {
+    pub(super) fn use_stores(&mut self, stores: &[(Name, Store)]) {
         let mut before = self.zones.take().unwrap_or_default();
-        let zones = stores.iter().map(|store| {
-            let apex = store.zone().clone();
+        let zones = stores.iter().map(|(id, store)| {
+            let apex = id.clone();
             let told = match before.remove(&apex) {
                 Some(known) => known.told,
                 None if self.is_waiting => store.load().ok().map(|keyring| keyring.told()),

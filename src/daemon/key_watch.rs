@@ -18,8 +18,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) enum KeyWatchWord {
     /// Share keys with other nodes.
     Join(Box<KeySharing>),
-    /// Look at these folders.
-    Folders(Vec<Store>),
+    /// Look at these folders, each of a version of a zone.
+    Folders(Vec<(Name, Store)>),
     /// A zone is served with this ring.
     Served(Name, Box<ToldRing>),
 }
@@ -38,7 +38,10 @@ pub(super) fn start(events: mpsc::UnboundedSender<Input>) -> io::Result<Sender<K
                     if let Some(sharing) = &mut sharing {
                         sharing.use_stores(&wanted);
                     }
-                    stores = wanted.into_iter().map(WatchedKeys::of).collect();
+                    let wanted = wanted.into_iter();
+                    stores = wanted
+                        .map(|(id, store)| WatchedKeys::of(id, store))
+                        .collect();
                 }
                 Ok(KeyWatchWord::Served(apex, told)) => {
                     if let Some(sharing) = &mut sharing {
@@ -63,6 +66,7 @@ pub(super) fn start(events: mpsc::UnboundedSender<Input>) -> io::Result<Sender<K
 
 /// The folder of a zone's keys, as it was seen last.
 struct WatchedKeys {
+    id: Name,
     store: Store,
     /// The time at which the state was written.
     written: Option<SystemTime>,
@@ -71,8 +75,9 @@ struct WatchedKeys {
 }
 
 impl WatchedKeys {
-    fn of(store: Store) -> Self {
+    fn of(id: Name, store: Store) -> Self {
         Self {
+            id,
             written: written(&store),
             is_read: store.load().is_ok(),
             store,
@@ -90,7 +95,7 @@ impl WatchedKeys {
         let is_news = is_new || read.is_ok();
         (self.written, self.is_read) = (now, read.is_ok());
         is_news.then(|| Input::Keys {
-            apex: self.store.zone().clone(),
+            apex: self.id.clone(),
             steps: Vec::new(),
             read: Box::new(read),
         })

@@ -82,6 +82,7 @@ impl Prepared {
             // What primaries sign is theirs to say; it was judged when it came.
             signed: plan.incoming.is_none() && filed.zone.is_signed_elsewhere(),
             listed: plan.listed_by.is_some(),
+            id: plan.id.clone(),
             ..ZoneSize::of(&filed.zone, filed.digest)
         });
         let sizes = sizes.collect();
@@ -90,7 +91,20 @@ impl Prepared {
             Some((plan.file.clone()?, damage))
         });
         let damaged = damaged.collect();
-        let new = pairs().map(|(plan, filed)| new_zone(plan, filed, &steered, keys));
+        let read: Vec<Filed> = pairs()
+            .map(|(plan, own)| filed(plan, own, &steered))
+            .collect();
+        let new = zoning.zones.iter().zip(&read).map(|(plan, own)| {
+            // Steps of keys wait for the largest TTL of all that is signed with them.
+            let sharing = zoning.zones.iter().zip(&read);
+            let sharing = sharing.filter(|(other, _)| other.shares_keys(plan));
+            let ttls = sharing.map(|(_, other)| other.longest_ttl);
+            let filed = Filed {
+                longest_ttl: ttls.fold(own.longest_ttl, Span::max),
+                ..own.clone()
+            };
+            new_zone(plan, filed, keys)
+        });
         let new = new.collect();
         let (plan, zoning) = (Arc::new(plan), Arc::new(zoning));
         Ok(Self {
@@ -170,8 +184,7 @@ pub(crate) fn filed(plan: &ZonePlan, filed: &FiledZone, steered: &[Steered]) -> 
     }
 }
 
-fn new_zone(plan: &ZonePlan, read: &FiledZone, steered: &[Steered], keys: Keys) -> NewZone {
-    let filed = filed(plan, read, steered);
+fn new_zone(plan: &ZonePlan, filed: Filed, keys: Keys) -> NewZone {
     let ring = plan
         .dnssec
         .as_ref()

@@ -207,7 +207,7 @@ fn endpoints(source: &Source) -> BTreeSet<String> {
 
 fn zones(source: &Source) -> BTreeSet<String> {
     let all = source.zoning.zones.iter();
-    all.map(|one| one.apex.to_string()).collect()
+    all.map(|one| one.id.to_string()).collect()
 }
 
 #[cfg(test)]

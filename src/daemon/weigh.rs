@@ -100,7 +100,7 @@ impl Scales {
     fn of_files(&self, sizes: &[ZoneSize]) -> Vec<ZoneSize> {
         let same = |next: &ZoneSize| {
             let mut all = self.sizes.iter();
-            all.find(|own| own.apex == next.apex && own.digest == next.digest)
+            all.find(|own| own.id == next.id && own.digest == next.digest)
         };
         let sizes = sizes.iter();
         sizes
@@ -118,9 +118,12 @@ impl Scales {
         apex: &Name,
         filed: Filed,
     ) -> Result<Filed, String> {
-        let size = ZoneSize::of(&filed.zone, filed.digest);
+        let size = ZoneSize {
+            id: apex.clone(),
+            ..ZoneSize::of(&filed.zone, filed.digest)
+        };
         let mut sizes = self.sizes.clone();
-        let Some(own) = sizes.iter_mut().find(|own| own.apex == *apex) else {
+        let Some(own) = sizes.iter_mut().find(|own| own.id == *apex) else {
             return Err(format!("there is no zone `{apex}`"));
         };
         *own = size.clone();
@@ -132,7 +135,7 @@ impl Scales {
     /// Takes note that a zone is served as its file has it.
     pub(super) fn filed(&mut self, apex: &Name) {
         let size = self.weighed.remove(apex);
-        let own = self.sizes.iter_mut().find(|own| own.apex == *apex);
+        let own = self.sizes.iter_mut().find(|own| own.id == *apex);
         if let Some((own, size)) = own.zip(size) {
             *own = size;
         }
@@ -175,11 +178,11 @@ impl Scales {
         let lists = in_force.shrinks_to(next, [&self.sizes, sizes]);
         let lists = lists.iter().map(ToString::to_string);
         let pairs = self.sizes.iter().filter_map(|own| {
-            let next = sizes.iter().find(|next| next.apex == own.apex)?;
+            let next = sizes.iter().find(|next| next.id == own.id)?;
             Some((own, next))
         });
         let zones = pairs.filter_map(|(own, next)| {
-            let (apex, before) = (&own.apex, own.names);
+            let (apex, before) = (&own.id, own.names);
             if own.signed && next.digest != 0 && !next.signed {
                 return Some(format!("zone {apex} would lose its signatures"));
             }

@@ -325,7 +325,7 @@ impl ZoneDriver {
                 }
             }
             Output::Record(ticket, change) => self.record(ticket, &change),
-            Output::Copy { file, zone } => self.copy(file, zone),
+            Output::Copy { id, file, zone } => self.copy(id, (file, zone)),
             Output::Offer(apex, journal) => self.service.offer(apex, journal),
             Output::Tell { soa, outgoing, key } => self.herald.tell(&soa, &outgoing, key.as_ref()),
             Output::Reply(ticket, reply) => effects.extend(self.reply(ticket, reply)),
@@ -428,21 +428,28 @@ impl ZoneDriver {
         });
     }
 
+    /// The serial of a version of a zone, as queries see it.
+    pub(super) fn serial(&self, zones: &Zones, id: &Name) -> Option<u32> {
+        let plan = self.engine.plan_of(id)?;
+        zones.serial_in(&plan.apex, plan.view)
+    }
+
+    /// The folder of the keys of a version of a zone.
     fn store(&self, apex: &Name) -> Option<Store> {
-        self.engine
-            .keys_folder(apex)
-            .map(|folder| Store::new(folder, apex))
+        let zone = self.engine.plan_of(apex)?;
+        let how = zone.dnssec.as_ref()?;
+        Some(Store::new(&how.keys, &zone.apex))
     }
 
     /// Has a copy written beside the answers.
-    fn copy(&self, file: PathBuf, zone: Arc<crate::dns::zone::Zone>) {
+    fn copy(&self, apex: Name, (file, zone): (PathBuf, Arc<crate::dns::zone::Zone>)) {
         let (events, copiers) = (self.events.clone(), Arc::clone(&self.copiers));
         let clock = self.clock;
         tokio::spawn(async move {
             let Ok(_turn) = copiers.acquire_owned().await else {
                 return;
             };
-            let (began, apex) = (clock.now(), zone.apex().clone());
+            let began = clock.now();
             let shown = file.display().to_string();
             let written = background::run("copy", move || transfer::write_copy(&file, &zone)).await;
             let written = written.unwrap_or_else(|| Err(std::io::Error::other("it was given up")));
@@ -457,7 +464,7 @@ impl ZoneDriver {
     fn watch_keys(&self, zoning: &Zoning) {
         let stores = zoning.zones.iter().filter_map(|zone| {
             let how = zone.dnssec.as_ref()?;
-            Some(Store::new(&how.keys, &zone.apex))
+            Some((zone.id.clone(), Store::new(&how.keys, &zone.apex)))
         });
         // The thread ends with the server.
         let _ = self.keys.send(KeyWatchWord::Folders(stores.collect()));

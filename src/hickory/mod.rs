@@ -60,7 +60,12 @@ impl<F> Handler<F> {
         };
         let mut buffer = vec![0; MESSAGE_BYTES];
         let table = self.table.load();
-        let answered = answer(&table, &asker, request.as_slice(), &mut buffer)?;
+        let answered = answer(
+            table.seen_from(asker.source),
+            &asker,
+            request.as_slice(),
+            &mut buffer,
+        )?;
         let reply = Message::from_vec(&buffer[..answered.length]).ok()?;
         let others = [
             ResponseCode::Refused,

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | update | it names a key of `[acme]` | REFUSED |
 //! | notification | it comes from a primary of the zone, with its key if there is one | NOTAUTH, REFUSED |
-//! | request for a zone | a rule of the zone fits it | answered like any query: REFUSED |
+//! | request for a zone | a rule of the version that its sender sees fits it | answered like any query: REFUSED |
 //! | any other query | it names a key of `[tsig]` | (unsigned: needs no worker) |
 //!
 //! One that names another key of ours is queued as well, apart from these, because its refusal is to be signed; one
@@ -164,17 +164,21 @@ impl Screen {
         let refused = |rcode, why| Some(ScreenRefusal { rcode, why });
         let refusal = match notify::read(request) {
             Err(_) => refused(rcode::FORMERR, "it is malformed"),
-            Ok(told) => match zoning.zone(&told.zone).map(|zone| &zone.incoming) {
-                None | Some(None) => refused(rcode::NOTAUTH, "the zone comes from no primary"),
-                Some(Some(incoming)) if !incoming.is_primary(source) => refused(
-                    rcode::REFUSED,
-                    "it does not come from a primary of the zone",
-                ),
-                Some(Some(incoming)) if incoming.key.is_some() && incoming.key != key => {
+            Ok(told) => {
+                let all = zoning.versions(&told.zone);
+                let all: Vec<_> = all.filter_map(|zone| zone.incoming.as_ref()).collect();
+                let mut own = all.iter().filter(|incoming| incoming.is_primary(source));
+                if all.is_empty() {
+                    refused(rcode::NOTAUTH, "the zone comes from no primary")
+                } else if own.clone().next().is_none() {
+                    let why = "it does not come from a primary of the zone";
+                    refused(rcode::REFUSED, why)
+                } else if !own.any(|incoming| incoming.may_tell(source, key)) {
                     refused(rcode::REFUSED, "it is not signed with the zone's key")
+                } else {
+                    None
                 }
-                Some(Some(_)) => None,
-            },
+            }
         };
         match (refusal, key) {
             (None, _) => ScreenResult::Queued(RequestKind::Notify),
@@ -191,8 +195,8 @@ impl Screen {
     ) -> ScreenResult {
         let zone = Reader::new(request).and_then(|mut reader| reader.question());
         let outgoing = zone.ok().and_then(|asked| {
-            let zone = zoning.zone(&asked.name)?;
-            zone.outgoing.as_ref()
+            let view = zoning.views.of_signed(source, key);
+            zoning.seen(&asked.name, view)?.outgoing.as_ref()
         });
         let rule = outgoing.map_or(Rule::Refused, |outgoing| outgoing.rule(source, key));
         match (rule, key) {

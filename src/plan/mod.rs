@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 
 use crate::base::{
     AddressSet, ClassId, ClientHash, Family, HashKey, JurisdictionId, JurisdictionSet, MapId,
-    MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, shown,
+    MonitorId, Permille, RecoveryId, RegionId, ServiceId, SlotId, Span, ViewId, shown,
 };
 use crate::dns::Name;
 use crate::geo::{Atlas, ClassHit, Country, Location, Network, Territory};
@@ -55,6 +55,7 @@ mod target;
 mod transfer;
 mod transport;
 mod tsig;
+mod views;
 mod webhook;
 mod zoning;
 
@@ -103,6 +104,7 @@ pub use target::{AddressesDown, Slot, Target};
 pub use transfer::{Allowed, Incoming, Outgoing, Rule, Sources};
 pub use transport::{Pair, Tls};
 pub use tsig::TsigKey;
+pub use views::{ClientView, ClientViews, DEFAULT_VIEW, version_id};
 pub use webhook::{Urgency, Webhook, WebhookShape};
 pub use zoning::{STATE_FILES, ZonePlan, Zoning};
 
@@ -146,6 +148,8 @@ pub struct Plan {
     pub services: Vec<Service>,
     /// Maps by [`MapId`].
     pub maps: Arc<Vec<Map>>,
+    /// Clients that are answered from zones of their own.
+    pub views: Arc<ClientViews>,
     /// Where addresses are; for `explain`.
     pub atlas: Arc<Atlas>,
     /// What the geo database is.
@@ -399,6 +403,8 @@ pub struct Service {
     pub name: String,
     /// Its hostnames; mounted over the zones.
     pub hostnames: Vec<Name>,
+    /// The views in whose zones it has them, in ascending order; absent in it = the default.
+    pub views: Vec<Option<ViewId>>,
     /// Which clients are alike for it, and what they prefer.
     pub map: MapId,
     /// The steering that its map was made by.

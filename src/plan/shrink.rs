@@ -15,8 +15,8 @@ use crate::dns::zone::Zone;
 /// How large a zone is, and which file that is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ZoneSize {
-    /// Its apex.
-    pub apex: Name,
+    /// The version of it ([`super::ZonePlan::id`]).
+    pub id: Name,
     /// How many names hold data.
     pub names: usize,
     /// A number for its file; 0 for a zone that is awaited.
@@ -34,7 +34,7 @@ impl ZoneSize {
     #[must_use]
     pub fn of(zone: &Zone, digest: u64) -> Self {
         Self {
-            apex: zone.apex().clone(),
+            id: zone.apex().clone(),
             names: zone.names(),
             digest,
             serial: zone.serial(),
@@ -166,7 +166,7 @@ impl Plan {
             ),
             Loss::named(
                 "zones",
-                zones.clone().map(|zones| zones.map(|zone| &zone.apex)),
+                zones.clone().map(|zones| zones.map(|zone| &zone.id)),
             ),
             Loss::counted(
                 "names",

@@ -90,6 +90,12 @@ impl Incoming {
         let source = source.to_canonical();
         self.primaries.iter().any(|one| one.ip() == source)
     }
+
+    /// Tells that whoever is at an address, signing with that key if any, may say that the zone has changed.
+    #[must_use]
+    pub fn may_tell(&self, source: IpAddr, key: Option<usize>) -> bool {
+        self.is_primary(source) && (self.key.is_none() || self.key == key)
+    }
 }
 
 impl Outgoing {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ZoneAlias;
-use super::{Acme, Dynamic, Incoming, Outgoing, TsigKey, ZoneDnssec};
-use crate::base::Permille;
+use super::{Acme, ClientViews, Dynamic, Incoming, Outgoing, TsigKey, ZoneDnssec};
+use crate::base::{Permille, ViewId};
 use crate::dns::Name;
 use crate::dns::zone::Mount;
 
@@ -32,6 +32,8 @@ pub struct Zoning {
     pub zones: Vec<Arc<ZonePlan>>,
     /// Keys shared with other servers, in the order of the config.
     pub tsig: Vec<TsigKey>,
+    /// Clients who see versions of zones of their own.
+    pub views: Arc<ClientViews>,
     /// Who may set challenges, and how long they stay.
     pub acme: Acme,
     /// Rules of who may declare records while the server runs.
@@ -47,6 +49,11 @@ pub struct Zoning {
 pub struct ZonePlan {
     /// Its apex.
     pub apex: Name,
+    /// The view whose clients see this version; absent = those who are in none, and in none that has a version.
+    pub view: Option<ViewId>,
+    /// The name that the core of zones, the state, the log and other nodes know this version by ([`super::version_id`]): of the
+    /// default's its apex.
+    pub id: Name,
     /// Its master file; for a zone that comes from primaries, the copy of the last good version. A catalog that is made here
     /// has none.
     pub file: Option<PathBuf>,
@@ -66,11 +73,32 @@ pub struct ZonePlan {
     pub listed_by: Option<Name>,
 }
 
-impl Zoning {
-    /// The plan of a zone.
+impl ZonePlan {
+    /// Tells whether it is a version of the same zone, or the same one, and is signed with the same keys.
     #[must_use]
-    pub fn zone(&self, apex: &Name) -> Option<&Arc<ZonePlan>> {
-        self.zones.iter().find(|zone| zone.apex == *apex)
+    pub fn shares_keys(&self, other: &Self) -> bool {
+        let folders = self.dnssec.as_ref().zip(other.dnssec.as_ref());
+        self.apex == other.apex && folders.is_some_and(|(own, other)| own.keys == other.keys)
+    }
+}
+
+impl Zoning {
+    /// The plan of a version of a zone, by its [`ZonePlan::id`]: by the apex, of the default's.
+    #[must_use]
+    pub fn zone(&self, id: &Name) -> Option<&Arc<ZonePlan>> {
+        self.zones.iter().find(|zone| zone.id == *id)
+    }
+
+    /// All versions of a zone.
+    pub fn versions<'z>(&'z self, apex: &Name) -> impl Iterator<Item = &'z Arc<ZonePlan>> {
+        self.zones.iter().filter(|zone| zone.apex == *apex)
+    }
+
+    /// The version of a zone that somebody sees: their view's, or the default's where that has none.
+    #[must_use]
+    pub fn seen(&self, apex: &Name, view: Option<ViewId>) -> Option<&Arc<ZonePlan>> {
+        let version = |view| self.versions(apex).find(|zone| zone.view == view);
+        version(view).or_else(|| version(None))
     }
 
     /// Whether any zone is signed here.

@@ -224,6 +224,7 @@ impl TestPlan {
             slots,
             targets,
             maps: Arc::new(self.services.iter().map(|own| self.map(own)).collect()),
+            views: Arc::default(),
             claimants: Vec::new(),
             resolving: Resolving::default(),
             cluster: None,
@@ -335,6 +336,7 @@ impl TestPlan {
         let pools = |family| (0..self.regions).map(move |region| (family, region));
         Service {
             hostnames: vec![test_zone::hostname(index)],
+            views: vec![None],
             name,
             map: MapId::from_index(index),
             steering: service.steering.facts(),

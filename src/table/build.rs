@@ -87,13 +87,14 @@ impl Table {
             service_routes: previous.map_or_else(Vec::new, |previous| previous.naturals().to_vec()),
             load_plan: None,
             regional: None,
+            views: Vec::new(),
         };
         match previous {
             Some(previous) => table.build_changed(&previous.standings),
             None => table.build_all(),
         }
         table.plan_loads(previous);
-        table
+        table.with_views()
     }
 
     /// The number of its picks and routes: what its memory and the time of building it grow with.
@@ -107,7 +108,7 @@ impl Table {
     /// The same table, answering from these zones.
     #[must_use]
     pub fn with_zones(self, zones: Arc<Zones>) -> Self {
-        Self { zones, ..self }
+        Self { zones, ..self }.with_views()
     }
 
     /// The routes as they are without a plan of capacity.

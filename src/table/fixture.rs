@@ -96,6 +96,7 @@ impl World {
                 .map(|index| self.service(index))
                 .collect(),
             maps: vec![self.map()].into(),
+            views: Arc::default(),
             claimants: Vec::new(),
             resolving: Resolving::default(),
             cluster: None,
@@ -166,6 +167,7 @@ impl World {
         let name = format!("s{index}");
         Service {
             hostnames: vec![Name::parse(&format!("{name}.example.org")).expect("a name")],
+            views: vec![None],
             name,
             map: MapId(0),
             steering: SteeringFacts::default(),

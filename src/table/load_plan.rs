@@ -23,7 +23,7 @@ use super::load::{RoutesLoad, asked};
 use super::service_routes::ServiceRoutes;
 
 /// The load of a table's clients on endpoints and regions, and the classes that capacity diverts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LoadPlan {
     /// The routes as they are without a plan.
     naturals: Vec<Arc<ServiceRoutes>>,

@@ -47,6 +47,7 @@ mod shifts;
 #[cfg(test)]
 mod tests;
 mod variants;
+mod views;
 
 pub use build::Basis;
 pub use records::RecordChoice;
@@ -81,7 +82,9 @@ pub struct Table {
     /// What places carry; absent where no capacity is planned.
     load_plan: Option<load_plan::LoadPlan>,
     /// The tables that it is made of, where clients of some regions go by standings of their own.
-    regional: Option<Box<RegionViews>>,
+    regional: Option<Arc<RegionViews>>,
+    /// The same table with the zones that views see, by [`crate::base::ViewId`], up to the last one that has any of its own.
+    views: Vec<Self>,
 }
 
 /// The standings that the clients of one region have of their own.

@@ -99,7 +99,7 @@ impl RegionViews {
         });
         let numbers: Vec<Vec<u32>> = numbers.collect();
         let routes = (0..whole.service_routes.len()).map(|number| self.routes(number, &numbers));
-        Table {
+        let table = Table {
             generation: whole.generation,
             plan: Arc::clone(&whole.plan),
             zones: Arc::clone(&whole.zones),
@@ -110,8 +110,10 @@ impl RegionViews {
             service_routes: routes.collect(),
             pools,
             load_plan: None,
-            regional: Some(Box::new(self)),
-        }
+            regional: Some(Arc::new(self)),
+            views: Vec::new(),
+        };
+        table.with_views()
     }
 
     /// The routes of a number, with those of views for their classes.

@@ -1,5 +1,4 @@
 //! What is done for zones when something happens to one, or when its time has come.
-use std::path::Path;
 use std::sync::Arc;
 
 use super::compose::Composed;
@@ -12,6 +11,7 @@ use super::{Output, Reply, Ticket, ZoneEngine};
 use crate::base::Span;
 use crate::dns::Name;
 use crate::keys::{Keyring, Step, Time};
+use crate::plan::ZonePlan;
 
 /// How long after a failure something is tried again.
 const AGAIN_AFTER: Span = Span::from_secs(5);
@@ -64,7 +64,7 @@ impl ZoneEngine {
         let effort = self.effort;
         let laying = self.next_laying(place);
         let zone = &mut self.zones[place];
-        let apex = zone.plan.apex.clone();
+        let apex = zone.plan.id.clone();
         let wishes = zone.wishes();
         let work = if let Some(work) = zone.take(self.zoning.max_shrink, &self.steered) {
             Some(work)
@@ -96,14 +96,14 @@ impl ZoneEngine {
         let number = self.next_number();
         let zone = &mut self.zones[place];
         zone.job = Some((number, zone.wishes()));
-        self.owners.insert(number, zone.plan.apex.clone());
+        self.owners.insert(number, zone.plan.id.clone());
         number
     }
 
     /// Asks for the signatures of a zone that were kept.
     fn ask_for_kept(&mut self, place: usize) {
         let number = self.begin_job(place);
-        let apex = self.zones[place].plan.apex.clone();
+        let apex = self.zones[place].plan.id.clone();
         self.outputs.push_back(Output::Recall(number, apex));
     }
 
@@ -111,7 +111,7 @@ impl ZoneEngine {
     fn draw(&mut self, place: usize) -> Option<Work> {
         let table = self.table.as_ref()?;
         let zone = &mut self.zones[place];
-        let known = self.known.get(&zone.plan.apex).and_then(|known| known.last);
+        let known = self.known.get(&zone.plan.id).and_then(|known| known.last);
         zone.draw(self.now, table, known)
     }
 
@@ -146,7 +146,7 @@ impl ZoneEngine {
     fn look_at_signatures(&mut self, place: usize) {
         let (now, seconds) = (self.now, self.wall_ms / 1000);
         if let Some(text) = self.zones[place].overdue_text(now, seconds) {
-            let apex = self.zones[place].plan.apex.clone();
+            let apex = self.zones[place].plan.id.clone();
             self.tell(Notice::error("signatures_overdue", text).of(&apex));
         }
     }
@@ -206,11 +206,35 @@ impl ZoneEngine {
         }
     }
 
-    /// The folder of a zone's keys, if it is signed here.
+    /// The plan of a zone that there is.
     #[must_use]
-    pub fn keys_folder(&self, apex: &Name) -> Option<&Path> {
-        let zone = &self.zones[*self.places.get(apex)?];
-        zone.plan.dnssec.as_ref().map(|how| how.keys.as_path())
+    pub fn plan_of(&self, id: &Name) -> Option<&ZonePlan> {
+        let place = *self.places.get(id)?;
+        Some(&self.zones[place].plan)
+    }
+
+    /// Takes another largest TTL of a zone, less than the last one only where no other version is signed with its keys.
+    pub(super) fn cover(&mut self, place: usize, ttl: Span) {
+        let own = Arc::clone(&self.zones[place].plan);
+        let sharing = self.zones.iter().filter(|zone| zone.plan.shares_keys(&own));
+        if sharing.count() > 1 {
+            return self.cover_more(place, ttl);
+        }
+        if let Some(keys) = &mut self.zones[place].keys {
+            keys.cover(ttl);
+        }
+    }
+
+    /// Takes the largest TTL of what has come into a zone. Steps of its keys wait for that of all versions that are signed with them.
+    pub(super) fn cover_more(&mut self, place: usize, ttl: Span) {
+        let own = Arc::clone(&self.zones[place].plan);
+        for zone in &mut self.zones {
+            if let Some(keys) = &mut zone.keys
+                && zone.plan.shares_keys(&own)
+            {
+                keys.cover_more(ttl);
+            }
+        }
     }
 
     /// The same, among other nodes that sign the same zones.
@@ -230,7 +254,7 @@ impl ZoneEngine {
         self.nodes = nodes;
         for (place, zone) in self.zones.iter_mut().enumerate() {
             let Some(keys) = &mut zone.keys else { continue };
-            if keys.meet(&zone.plan.apex, &self.nodes) {
+            if keys.meet(&zone.plan.id, &self.nodes) {
                 zone.wish();
             }
             self.touched.insert(place);
@@ -246,7 +270,7 @@ impl ZoneEngine {
         let is_settled = zone.is_settled();
         let Some(keys) = &mut zone.keys else { return };
         if is_settled && let Some(told) = keys.news() {
-            let told = Output::Told(zone.plan.apex.clone(), Box::new(told));
+            let told = Output::Told(zone.plan.id.clone(), Box::new(told));
             self.outputs.push_back(told);
         }
         let may = is_settled && !is_settling && !keys.asked && keys.not_before <= now;
@@ -255,7 +279,7 @@ impl ZoneEngine {
         }
         keys.asked = true;
         self.outputs.push_back(Output::Advance {
-            apex: zone.plan.apex.clone(),
+            apex: zone.plan.id.clone(),
             policy: Box::new(keys.policy().clone()),
             fellows: Arc::clone(keys.fellows()),
             at,

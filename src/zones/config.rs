@@ -123,7 +123,7 @@ impl ZoneEngine {
     /// Why a config cannot follow the one in force: it decides itself what is declared.
     fn decided_twice(&self, zoning: &Zoning) -> Option<String> {
         let zones = zoning.zones.iter().filter(|_| !self.zones.is_empty());
-        let faults = zones.flat_map(|zone| self.declared.fixed(&zone.apex, &zoning.dynamic));
+        let faults = zones.flat_map(|zone| self.declared.fixed(&zone.id, &zoning.dynamic));
         let faults: Vec<String> = faults.map(|(_, _, why)| why).collect();
         (!faults.is_empty()).then(|| faults.join("; "))
     }
@@ -162,7 +162,7 @@ impl ZoneEngine {
             return;
         };
         let number = self.next_number();
-        self.owners.insert(number, zone.plan.apex.clone());
+        self.owners.insert(number, zone.plan.id.clone());
         pending.jobs.insert(number, place);
         if zone.is_bare {
             let form = match self.zones.is_empty() {
@@ -171,15 +171,15 @@ impl ZoneEngine {
             };
             let laying =
                 self.declared
-                    .laying((&zone.plan.apex, &zone.base), form, &pending.zoning.dynamic);
+                    .laying((&zone.plan.id, &zone.base), form, &pending.zoning.dynamic);
             let job = Job::new(Work::Lay(Box::new(laying)));
             return self.outputs.push_back(Output::Work(number, job));
         }
         if zone.wants_recall() {
-            let apex = zone.plan.apex.clone();
+            let apex = zone.plan.id.clone();
             return self.outputs.push_back(Output::Recall(number, apex));
         }
-        let dynamic = pending.laid.get(&zone.plan.apex).cloned();
+        let dynamic = pending.laid.get(&zone.plan.id).cloned();
         let most = match (zone.newest(), zone.recalled()) {
             (None, None) => {
                 // A record has a link of the chain beside it at the most.
@@ -209,12 +209,12 @@ impl ZoneEngine {
                     (zone.base, zone.is_bare) = (base, false);
                     let aside = laid.aside.into_iter();
                     zone.aside = aside.map(|(name, kind, why)| ((name, kind), why)).collect();
-                    let (apex, aside) = (zone.plan.apex.clone(), zone.aside.clone());
+                    let (apex, aside) = (zone.plan.id.clone(), zone.aside.clone());
                     self.tell_aside(&apex, &aside);
                     self.begin_next(&mut pending, place);
                 }
                 Err(why) => {
-                    let why = format!("zone `{}`: {why}", zone.plan.apex);
+                    let why = format!("zone `{}`: {why}", zone.plan.id);
                     pending.failed.get_or_insert(why);
                 }
             }
@@ -262,13 +262,13 @@ impl ZoneEngine {
 
     /// What becomes of a zone.
     fn next(&mut self, plan: Arc<ZonePlan>, new: NewZone, same_steered: bool) -> Next {
-        let place = self.places.get(&plan.apex).copied();
+        let place = self.places.get(&plan.id).copied();
         let own = place.map(|place| &self.zones[place]);
         let keys = plan.dnssec.clone().zip(new.keys).map(|(how, read)| {
             let kept = own.and_then(|own| own.keys.clone());
-            let longest = self.declared.longest_ttl(&plan.apex);
+            let longest = self.declared.longest_ttl(&plan.id);
             let fresh = Keys::new(how, new.filed.longest_ttl.max(longest), read);
-            let fresh = fresh.among(&plan.apex, &self.nodes);
+            let fresh = fresh.among(&plan.id, &self.nodes);
             // Keys that cannot be read any more are in memory still.
             match kept {
                 Some(kept) if fresh.complaint().is_some() => kept,
@@ -284,7 +284,7 @@ impl ZoneEngine {
             return Next::Same(place, keys.map(Box::new));
         }
         let mut next = self.other(plan, (new.filed, new.copied_at), keys);
-        next.is_bare = next.secondary.is_none() && self.declared.has(&next.plan.apex);
+        next.is_bare = next.secondary.is_none() && self.declared.has(&next.plan.id);
         Next::Other(Box::new(next))
     }
 
@@ -295,13 +295,13 @@ impl ZoneEngine {
         (filed, copied_at): (Filed, Option<u64>),
         keys: Option<Keys>,
     ) -> OneZone {
-        let own = self.places.get(&plan.apex).map(|place| &self.zones[*place]);
-        let known = self.known.get(&plan.apex).copied().unwrap_or_default();
+        let own = self.places.get(&plan.id).map(|place| &self.zones[*place]);
+        let known = self.known.get(&plan.id).copied().unwrap_or_default();
         let mut next = OneZone::new(plan, filed, keys);
         next.was_signed = known.signed && next.keys.is_some();
         next.serial = match next.plan.outgoing {
             Some(_) => known.last.map(|last| last.serial),
-            None => self.declared.serial(&next.plan.apex),
+            None => self.declared.serial(&next.plan.id),
         };
         if next.plan.incoming.is_some() {
             let refreshed = known.refreshed.or(copied_at);
@@ -380,7 +380,7 @@ impl ZoneEngine {
         };
         let wishes = zone.wishes();
         zone.begin_signing(wishes, composition);
-        let last = self.places.get(&zone.plan.apex);
+        let last = self.places.get(&zone.plan.id);
         let last = last.map(|place| &self.zones[*place]);
         let last = last.filter(|last| last.composed.zone.presence() == Presence::Loaded);
         let Some(last) = last else {
@@ -405,7 +405,7 @@ impl ZoneEngine {
             return;
         };
         if let Some(work) = zone.step(self.effort, self.wall_ms / 1000) {
-            self.owners.insert(number, zone.plan.apex.clone());
+            self.owners.insert(number, zone.plan.id.clone());
             pending.jobs.insert(number, place);
             self.outputs.push_back(Output::Work(number, Job::new(work)));
         }
@@ -440,7 +440,7 @@ impl ZoneEngine {
                     zone
                 }),
                 Next::Other(mut zone) => {
-                    let before = self.places.get(&zone.plan.apex);
+                    let before = self.places.get(&zone.plan.id);
                     let before = before.and_then(|place| old[*place].take());
                     if let Some(before) = before {
                         self.inherit(&mut zone, before);
@@ -459,7 +459,7 @@ impl ZoneEngine {
         for place in others {
             self.remember_signed(place);
             self.tell_withheld(place);
-            let apex = self.zones[place].plan.apex.clone();
+            let apex = self.zones[place].plan.id.clone();
             match self.zones[place].unfinished {
                 Some(_) => self.signing_goes_on(place, u64::MAX, Some(0)),
                 None => {
@@ -512,7 +512,7 @@ impl ZoneEngine {
                 versions.again(versions.not_before);
             }
         } else if before.versions.is_some() {
-            let apex = zone.plan.apex.clone();
+            let apex = zone.plan.id.clone();
             self.outputs.push_back(Output::Offer(apex, None));
         }
         zone.told = before.told;
@@ -531,16 +531,16 @@ impl ZoneEngine {
     /// Ends what concerns others of a zone that is no longer served.
     fn part_with(&mut self, gone: OneZone) {
         for (_, ticket) in gone.waiting {
-            let why = format!("zone `{}` is no longer configured", gone.plan.apex);
+            let why = format!("zone `{}` is no longer configured", gone.plan.id);
             self.reply(ticket, Reply::Filed(Err(why)));
         }
         if let Some(filing) = gone.filing {
-            let why = format!("zone `{}` is no longer configured", gone.plan.apex);
+            let why = format!("zone `{}` is no longer configured", gone.plan.id);
             for ticket in filing.tickets {
                 self.reply(ticket, Reply::Filed(Err(why.clone())));
             }
         }
-        let apex = gone.plan.apex.clone();
+        let apex = gone.plan.id.clone();
         let why = Some("its zone is no longer configured");
         self.challenge_composed(&apex, u64::MAX, why);
         self.declared_composed(&apex, u64::MAX, why);
@@ -550,7 +550,7 @@ impl ZoneEngine {
     }
 
     fn renumber(&mut self) {
-        let apexes = self.zones.iter().map(|zone| zone.plan.apex.clone());
+        let apexes = self.zones.iter().map(|zone| zone.plan.id.clone());
         self.places = apexes.zip(0..).collect();
         self.agenda.clear();
         for zone in &mut self.zones {

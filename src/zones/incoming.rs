@@ -53,7 +53,8 @@ impl ZoneEngine {
             incoming: incoming.clone(),
             key: key.cloned(),
         };
-        self.owners.insert(number, request.apex.clone());
+        let id = zone.plan.id.clone();
+        self.owners.insert(number, id);
         self.outputs
             .push_back(Output::Fetch(number, Box::new(request)));
     }
@@ -99,7 +100,7 @@ impl ZoneEngine {
         let zone = &self.zones[place];
         let own = soa(&zone.base).map(|soa| soa.serial());
         if let Some(own) = own.filter(|own| *own != serial) {
-            let apex = zone.plan.apex.clone();
+            let apex = zone.plan.id.clone();
             let text = format!("the primary's serial is behind ours, {own}; raise it there");
             self.tell(
                 Notice::warn("primary_behind", text)
@@ -129,7 +130,7 @@ impl ZoneEngine {
     /// Takes over a zone that came from a primary, or asks for it otherwise.
     pub(super) fn taken(&mut self, place: usize, taken: Result<Taken, Refusal>) {
         let zone = &mut self.zones[place];
-        let apex = zone.plan.apex.clone();
+        let apex = zone.plan.id.clone();
         let Some(primary) = zone.secondary.as_mut().and_then(|own| own.taking.take()) else {
             return;
         };
@@ -137,10 +138,9 @@ impl ZoneEngine {
             Ok(taken) => {
                 let serial = soa(&taken.zone).map_or(0, |soa| soa.serial());
                 zone.base = taken.zone;
-                if let Some(keys) = &mut zone.keys {
-                    keys.cover_more(taken.longest_ttl);
-                }
                 zone.wish();
+                self.cover_more(place, taken.longest_ttl);
+                let zone = &mut self.zones[place];
                 let now = self.now;
                 if let Some(secondary) = &mut zone.secondary {
                     secondary.copy_soon(now);
@@ -170,7 +170,7 @@ impl ZoneEngine {
     fn be_fresh(&mut self, place: usize) {
         let (now, wall) = (self.now, self.wall_ms / 1000);
         let zone = &mut self.zones[place];
-        let apex = zone.plan.apex.clone();
+        let apex = zone.plan.id.clone();
         let base = Arc::clone(&zone.base);
         let Some(secondary) = &mut zone.secondary else {
             return;
@@ -208,7 +208,7 @@ impl ZoneEngine {
         };
         secondary.is_expired = true;
         zone.wish();
-        let apex = zone.plan.apex.clone();
+        let apex = zone.plan.id.clone();
         let text =
             "no primary has been heard for as long as the SOA allows: SERVFAIL for the whole zone";
         self.tell(Notice::error("zone_expired", text).of(&apex));
@@ -231,7 +231,11 @@ impl ZoneEngine {
             return;
         };
         secondary.is_copying = true;
-        self.outputs.push_back(Output::Copy { file, zone: base });
+        self.outputs.push_back(Output::Copy {
+            id: zone.plan.id.clone(),
+            file,
+            zone: base,
+        });
     }
 
     /// Notes what became of the copy of a zone.

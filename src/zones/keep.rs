@@ -98,7 +98,7 @@ impl ZoneEngine {
         }
         zone.keeping.writing = Some(signed.mark());
         let to_keep = ToKeep {
-            apex: zone.plan.apex.clone(),
+            apex: zone.plan.id.clone(),
             signed,
             since,
         };
@@ -146,7 +146,7 @@ impl ZoneEngine {
     /// Has nothing kept of zones that are not signed here.
     pub(super) fn retain_signatures(&mut self) {
         let signed = self.zones.iter().filter(|zone| zone.keys.is_some());
-        let signed: BTreeSet<Name> = signed.map(|zone| zone.plan.apex.clone()).collect();
+        let signed: BTreeSet<Name> = signed.map(|zone| zone.plan.id.clone()).collect();
         self.outputs.push_back(Output::RetainSignatures(signed));
     }
 }
@@ -161,6 +161,6 @@ impl OneZone {
             "signatures that were kept cannot be used, and are made anew where they are missing: {why}"
         );
         self.keeping.trouble = Some(why);
-        Some(Notice::error("signatures_damaged", text).of(&self.plan.apex))
+        Some(Notice::error("signatures_damaged", text).of(&self.plan.id))
     }
 }

@@ -216,6 +216,8 @@ pub enum Output {
     Record(Ticket, Box<KeyChange>),
     /// Write the copy of a zone that came from a primary.
     Copy {
+        /// The zone, as [`Input::Copied`] wants it.
+        id: Name,
         /// The file.
         file: PathBuf,
         /// What it is to hold.
@@ -417,7 +419,7 @@ impl ZoneEngine {
     #[must_use]
     pub fn status(&self) -> Vec<ZoneStatus> {
         let zones = self.zones.iter();
-        let declared = |zone: &OneZone| self.declared.rrsets(&zone.plan.apex);
+        let declared = |zone: &OneZone| self.declared.rrsets(&zone.plan.id);
         zones.map(|zone| zone.status(declared(zone))).collect()
     }
 

@@ -22,7 +22,7 @@ impl ZoneEngine {
         let before = std::mem::replace(&mut self.names, known);
         let zones = self.zones.iter();
         let changed = zones.filter(|own| own.aliases(&before) != own.aliases(&self.names));
-        let changed: Vec<Name> = changed.map(|own| own.plan.apex.clone()).collect();
+        let changed: Vec<Name> = changed.map(|own| own.plan.id.clone()).collect();
         for apex in &changed {
             self.wish(apex);
         }

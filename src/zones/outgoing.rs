@@ -27,7 +27,7 @@ impl ZoneEngine {
 
     pub(super) fn drawn(&mut self, place: usize, drawn: Drawn) {
         let zone = &mut self.zones[place];
-        let apex = zone.plan.apex.clone();
+        let apex = zone.plan.id.clone();
         let Some(versions) = &mut zone.versions else {
             return;
         };
@@ -102,7 +102,7 @@ impl ZoneEngine {
     fn give(&mut self, place: usize, new: New) {
         let now = self.now;
         let zone = &mut self.zones[place];
-        let apex = zone.plan.apex.clone();
+        let apex = zone.plan.id.clone();
         self.known.entry(apex.clone()).or_default().last = Some(new.last);
         // Whatever comes next, queries see no serial that is behind this one.
         zone.serial = Some(new.last.serial);
@@ -132,7 +132,7 @@ impl ZoneEngine {
     pub(super) fn tell_secondaries(&mut self, place: usize) {
         let zone = &mut self.zones[place];
         let seen = self.table.as_ref();
-        let seen = seen.and_then(|table| table.zones.serial(&zone.plan.apex));
+        let seen = seen.and_then(|table| table.zones.serial_in(&zone.plan.apex, zone.plan.view));
         let Some(versions) = &mut zone.versions else {
             return;
         };

@@ -135,7 +135,7 @@ impl ZoneEngine {
         let Some(unfinished) = &zone.unfinished else {
             return;
         };
-        let apex = zone.plan.apex.clone();
+        let apex = zone.plan.id.clone();
         let told = unfinished.in_words();
         let is_answered = zone.composed.zone.presence() == Presence::Loaded;
         if part.is_some() {
@@ -160,7 +160,7 @@ impl ZoneEngine {
             let text = before.map_or_else(String::new, |(_, of)| {
                 format!("all of the {of} signatures that the zone lacked are made")
             });
-            let apex = zone.plan.apex.clone();
+            let apex = zone.plan.id.clone();
             self.serve(place, wishes, composed);
             return self.tell(Notice::info("signed", text).of(&apex));
         }
@@ -172,7 +172,7 @@ impl ZoneEngine {
                 "signatures of the zone are being made, {}",
                 unfinished.in_words()
             );
-            let apex = zone.plan.apex.clone();
+            let apex = zone.plan.id.clone();
             self.tell(Notice::info("signing", text).of(&apex));
         }
     }
@@ -190,7 +190,7 @@ impl ZoneEngine {
         self.remember_signed(place);
         self.tell_withheld(place);
         let zone = &mut self.zones[place];
-        let apex = zone.plan.apex.clone();
+        let apex = zone.plan.id.clone();
         let waited = zone.waiting.extract_if(.., |(wish, _)| *wish <= wishes);
         let waited: Vec<Ticket> = waited.map(|(_, ticket)| ticket).collect();
         if !waited.is_empty() {

@@ -34,7 +34,7 @@ impl ZoneEngine {
     /// Remembers whether a zone is signed here, so that it is never answered unsigned by mistake.
     pub(super) fn remember_signed(&mut self, place: usize) {
         let zone = &mut self.zones[place];
-        let apex = zone.plan.apex.clone();
+        let apex = zone.plan.id.clone();
         let was = self.known.get(&apex).is_some_and(|known| known.signed);
         let made_here = zone.composed.signed.is_some() && !zone.is_signed_elsewhere();
         let given_up = match &zone.keys {
@@ -105,7 +105,7 @@ impl ZoneEngine {
     /// Says why a zone cannot be answered, or cannot be signed, when that is new.
     pub(super) fn tell_withheld(&mut self, place: usize) {
         let zone = &mut self.zones[place];
-        let apex = zone.plan.apex.clone();
+        let apex = zone.plan.id.clone();
         let why = zone.withheld();
         let unsigned = zone.keys.as_ref().filter(|_| why.is_none());
         let unsigned = unsigned.filter(|keys| !keys.is_unsigned_by_policy());

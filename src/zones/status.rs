@@ -16,7 +16,7 @@ fn is_none(number: &usize) -> bool {
 /// One zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ZoneStatus {
-    /// Apex.
+    /// Apex; for a version that a view has, with the name of that behind it: `example.org.~office`.
     pub name: String,
     /// Names that hold data.
     pub names: usize,

@@ -59,6 +59,8 @@ fn zoning(validity: Span) -> Arc<Zoning> {
     let plan = |apex: &str| ZonePlan {
         aliases: Vec::new(),
         apex: name(apex),
+        view: None,
+        id: name(apex),
         file: Some(PathBuf::from(apex)),
         dnssec: None,
         outgoing: None,
@@ -82,6 +84,7 @@ fn zoning(validity: Span) -> Arc<Zoning> {
     Arc::new(Zoning {
         zones: vec![Arc::new(secondary), Arc::new(signed)],
         tsig: Vec::new(),
+        views: Arc::default(),
         acme: Acme::default(),
         dynamic: Dynamic::default(),
         state: None,

@@ -255,7 +255,7 @@ impl OneZone {
     ) -> Option<Work> {
         let outgoing = self.plan.outgoing.as_ref()?;
         let versions = self.versions.as_mut()?;
-        let served = table.zones.of(&self.plan.apex)?;
+        let served = table.zones.version(&self.plan.apex, self.plan.view)?;
         let generation = generation(&self.plan, table);
         let may = versions.keeping.is_none() && versions.not_before <= now;
         if !may || !versions.is_behind(served, generation) {
@@ -318,7 +318,7 @@ impl OneZone {
 
     fn draw_at(&self, table: &Arc<Table>) -> Option<Moment> {
         let versions = self.versions.as_ref()?;
-        let served = table.zones.of(&self.plan.apex)?;
+        let served = table.zones.version(&self.plan.apex, self.plan.view)?;
         let is_due =
             versions.keeping.is_none() && versions.is_behind(served, generation(&self.plan, table));
         is_due.then_some(versions.not_before)
@@ -365,7 +365,10 @@ impl OneZone {
     /// The zone as answers see it.
     pub(super) fn served(&self) -> Served {
         let Some(signed) = &self.composed.signed else {
-            return Served::plain(Arc::clone(&self.composed.zone));
+            return Served {
+                view: self.plan.view,
+                ..Served::plain(Arc::clone(&self.composed.zone))
+            };
         };
         let how = self.keys.as_ref().map(Keys::how);
         let how = how.filter(|_| signed.signing().is_some());
@@ -379,6 +382,7 @@ impl OneZone {
             signed: Some(Arc::clone(signed)),
             expires: how.map_or(u64::MAX, |_| expires),
             refuse_from,
+            view: self.plan.view,
         }
     }
 
@@ -392,7 +396,7 @@ impl OneZone {
     pub(super) fn status(&self, declared: usize) -> ZoneStatus {
         let zone = &self.composed.zone;
         ZoneStatus {
-            name: self.plan.apex.to_string(),
+            name: self.plan.id.to_string(),
             names: self.base.names(),
             declared,
             declared_aside: self.aside.len(),

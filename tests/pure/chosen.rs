@@ -279,6 +279,7 @@ fn explain_names_the_rrset_and_whose_it_is() {
             client: client.parse().unwrap(),
             now: Moment(0),
             suppose: Vec::new(),
+            view: Default::default(),
         };
         explain(&well, &question).unwrap().to_string()
     };

@@ -85,6 +85,7 @@ impl Story {
             client: "198.51.100.1".parse().unwrap(),
             now: Moment(self.now),
             suppose: Vec::new(),
+            view: Default::default(),
         };
         explain(table, &question).unwrap().to_string()
     }

@@ -152,6 +152,7 @@ fn explain_names_the_set() {
         client: "192.0.2.99".parse().unwrap(),
         now: Moment(0),
         suppose: Vec::new(),
+        view: Default::default(),
     };
     let found = explain(&table, &question).unwrap();
     let text = found.to_string();

@@ -223,6 +223,7 @@ fn explain_says_what_was_measured() {
             client: client.parse().unwrap(),
             now: Moment(0),
             suppose: Vec::new(),
+            view: Default::default(),
         };
         explain(&table, &question).unwrap().to_string()
     };

@@ -39,6 +39,7 @@ mod tidy;
 mod told;
 mod ui;
 mod verify;
+mod views;
 mod weights;
 mod zones;
 
@@ -65,6 +66,9 @@ mod sample;
 #[path = "../support/signed.rs"]
 #[expect(dead_code, reason = "nobody here asks for a trust anchor")]
 mod signed;
+
+#[path = "../support/views.rs"]
+mod seen;
 
 // The fixture of `src/table` names them as the library does.
 use waypost::{base, dns, geo, plan};

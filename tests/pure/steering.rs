@@ -317,6 +317,7 @@ fn families_that_are_together_come_from_one_region() {
         client: german.parse().unwrap(),
         now: Moment(0),
         suppose: Vec::new(),
+        view: Default::default(),
     };
     let text = explain(&told, &question).unwrap().to_string();
     assert!(

@@ -299,6 +299,7 @@ fn explain_tells_the_weights() {
         client: "198.51.100.33".parse().unwrap(),
         now: Moment(0),
         suppose: Vec::new(),
+        view: Default::default(),
     };
     let text = explain(&table, &question).unwrap().to_string();
     let weights = "(policy weight, drawn by frankfurt 80, toronto 20)";

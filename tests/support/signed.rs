@@ -104,6 +104,7 @@ pub(crate) fn sign(compiled: Compiled, way: Way, pair: &Pair, now: u64) -> World
             expires: signed.expires(),
             refuse_from: signed.expires() - 3600,
             signed: Some(signed),
+            view: served.view,
         }
     });
     let zones = zones.collect();

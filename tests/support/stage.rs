@@ -28,7 +28,11 @@ impl Stage {
         Self::of(plan, serving::table(0).zones.clone())
     }
 
-    fn of(mut plan: waypost::plan::Plan, zones: std::sync::Arc<waypost::dns::zone::Zones>) -> Self {
+    /// With a plan and zones of choice.
+    pub(crate) fn of(
+        mut plan: waypost::plan::Plan,
+        zones: std::sync::Arc<waypost::dns::zone::Zones>,
+    ) -> Self {
         let authority = Authority::new();
         plan.server.tls = Some(authority.issue().everywhere());
         plan.server.listen = vec!["127.0.0.1:0".parse().unwrap()];

@@ -40,6 +40,8 @@ mod probing;
 #[path = "../support/sample.rs"]
 #[expect(dead_code, reason = "what is asked without sockets is not asked here")]
 mod sample;
+#[path = "../support/views.rs"]
+mod seen;
 #[path = "../support/serving.rs"]
 mod serving;
 #[path = "../support/stage.rs"]

@@ -64,7 +64,14 @@ fn owners(plan: &Plan) -> BTreeMap<String, ServiceId> {
     let services = plan.services.iter().enumerate();
     let owners = services.flat_map(|(index, service)| {
         let hostnames = service.hostnames.iter();
-        hostnames.map(move |name| (name.to_string(), ServiceId::from_index(index)))
+        let views = hostnames.flat_map(|name| service.views.iter().map(move |view| (name, view)));
+        views.map(move |(name, view)| {
+            let name = match view {
+                None => name.to_string(),
+                Some(_) => format!("{name} in view {}", plan.views.name(*view)),
+            };
+            (name, ServiceId::from_index(index))
+        })
     });
     owners.collect()
 }

@@ -48,7 +48,7 @@ impl Prover<'_> {
     /// Nothing leaves.
     fn proof(&self, zone: &ZonePlan, id: ServiceId) -> TransferProof {
         TransferProof {
-            zone: zone.apex.to_string(),
+            zone: zone.id.to_string(),
             service: self.plan.services[id.index()].name.clone(),
             clients_of: None,
             rendered_for: None,

@@ -15,9 +15,9 @@ use crate::dns::challenges::Pattern;
 use crate::dns::{Name, text};
 use crate::geo::Network;
 use crate::plan::{
-    AccessRules, Acme, Allowed, ApiToken, Carriage, Chosen, Control, Declarer, Dnstap, Dynamic,
-    Grant, GroupRole, Incoming, NamePattern, ObjectKind, ObjectRule, Observation, Outgoing,
-    Permission, RecordRule, RoleGrant, TsigKey, ZonePlan, Zoning,
+    AccessRules, Acme, Allowed, ApiToken, Carriage, Chosen, ClientView, ClientViews, Control,
+    Declarer, Dnstap, Dynamic, Grant, GroupRole, Incoming, NamePattern, ObjectKind, ObjectRule,
+    Observation, Outgoing, Permission, RecordRule, RoleGrant, TsigKey, ZonePlan, Zoning,
 };
 
 use super::found::{Decisions, Findings};
@@ -29,6 +29,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     let Zoning {
         zones,
         tsig,
+        views,
         acme: _,
         dynamic: _,
         // Where things lie; who may read there is the system's to say.
@@ -39,12 +40,38 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     for key in tsig {
         shared_key(key, after, found);
     }
+    seen([views, &after.views], found);
     challenges([before, after], found);
     declared([before, after], found);
     for zone in zones {
-        if let Some(next) = after.zone(&zone.apex) {
+        if let Some(next) = after.zone(&zone.id) {
             transfers([before, after], [zone, next], found);
         }
+    }
+}
+
+/// Compares who sees which version of zones: whoever comes to another one is answered with what was not meant for them.
+fn seen([before, after]: [&ClientViews; 2], found: &mut Findings) {
+    let told = |view: &ClientView| {
+        let clients = view.clients.iter().map(ToString::to_string);
+        let keys = (!view.keys.is_empty()).then(|| format!("{} keys", view.keys.len()));
+        clients.chain(keys).collect::<Vec<String>>().join(", ")
+    };
+    for view in before.all() {
+        let next = after.all().iter().find(|next| next.name == view.name);
+        let [own, next] = [Some(view), next].map(|one| one.map_or_else(|| "none".to_owned(), told));
+        if own != next {
+            found.tell(
+                LossKind::Access,
+                &format!("view {}", view.name),
+                [own, next],
+            );
+        }
+    }
+    let is_new = |view: &&ClientView| before.all().iter().all(|own| own.name != view.name);
+    for view in after.all().iter().filter(is_new) {
+        let change = ["the default's zones".to_owned(), told(view)];
+        found.tell(LossKind::Access, &format!("view {}", view.name), change);
     }
 }
 
@@ -369,7 +396,9 @@ fn told(pattern: &Pattern) -> String {
 fn transfers(zonings: [&Zoning; 2], zones: [&ZonePlan; 2], found: &mut Findings) {
     let [before, after] = zones;
     let ZonePlan {
-        apex,
+        id,
+        apex: _,
+        view: _,
         // What a zone holds and who signs it is judged elsewhere; its names are counted when its file is read.
         file: _,
         dnssec: _,
@@ -387,7 +416,7 @@ fn transfers(zonings: [&Zoning; 2], zones: [&ZonePlan; 2], found: &mut Findings)
             found.tell(LossKind::Name, &of, ["an alias", "none"]);
         }
     }
-    let of = format!("zone {apex}");
+    let of = format!("zone {id}");
     let rules = [before, after].map(|zone| zone.outgoing.as_ref());
     if rules != [None, None] {
         given(&of, zonings, rules, found);

@@ -42,6 +42,8 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         canaries,
         geo,
         resolving,
+        // Who sees what is a rule of access.
+        views: _,
         // Who votes is judged in `cluster`.
         cluster: _,
     } = before;
@@ -139,7 +141,7 @@ const EMBEDDED: &str = "embedded";
 
 fn zones(side: Decisions<'_>) -> Vec<String> {
     let zones = side.zoning.zones.iter();
-    let mut names: Vec<String> = zones.map(|zone| zone.apex.to_string()).collect();
+    let mut names: Vec<String> = zones.map(|zone| zone.id.to_string()).collect();
     names.sort();
     names
 }

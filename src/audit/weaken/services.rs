@@ -39,8 +39,8 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     // What a catalog lists is its primary's to say.
     let own = sides[0].zoning.zones.iter();
     for zone in own.filter(|zone| zone.listed_by.is_none()) {
-        if sides[1].zoning.zone(&zone.apex).is_none() {
-            found.tell(LossKind::Zone, &zone.apex.to_string(), ["served", GONE]);
+        if sides[1].zoning.zone(&zone.id).is_none() {
+            found.tell(LossKind::Zone, &zone.id.to_string(), ["served", GONE]);
         }
     }
 }
@@ -136,6 +136,8 @@ fn service(before: Side<'_>, after: Side<'_>, found: &mut Findings) {
         is_unresolved: _,
         // It follows the choice, which fences are held against.
         records: _,
+        // A hostname that a view loses is a name that is gone.
+        views: _,
         pools,
     } = before.service;
     let next = after.service;

@@ -9,10 +9,10 @@ use super::found::{Decisions, Findings};
 
 pub(super) fn judge([before, after]: [Decisions<'_>; 2], found: &mut Findings) {
     for zone in &before.zoning.zones {
-        let Some(next) = after.zoning.zone(&zone.apex) else {
+        let Some(next) = after.zoning.zone(&zone.id) else {
             continue;
         };
-        let of = format!("zone {}", zone.apex);
+        let of = format!("zone {}", zone.id);
         match (&zone.dnssec, &next.dnssec) {
             (Some(_), None) => found.tell(LossKind::Signing, &of, ["signed", "not signed"]),
             (Some(own), Some(next)) => policy(&of, own, next, found),

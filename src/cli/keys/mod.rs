@@ -86,7 +86,7 @@ fn signed(config: &Config, zone: &Name) -> Result<Signed, Failure> {
         ));
     };
     let store = Store::new(&how.keys, &name);
-    let policy = policy(&how, largest_ttl(&compiled, zone));
+    let policy = policy(&how, largest_ttl(&compiled, &name));
     Ok(Signed { how, store, policy })
 }
 
@@ -94,13 +94,15 @@ fn signed(config: &Config, zone: &Name) -> Result<Signed, Failure> {
 /// steered in it.
 pub(super) fn largest_ttl(compiled: &Compiled, zone: &Name) -> Span {
     let filed = &compiled.zones;
-    let own = filed.iter().find(|filed| filed.zone.apex() == zone);
-    let own = own.map_or(0, |filed| {
+    // All versions of it, as they may be signed with the same keys.
+    let own = filed.iter().filter(|filed| filed.zone.apex() == zone);
+    let own = own.map(|filed| {
         let owners = filed.zone.owners();
         let records = owners.flat_map(|(_, sets)| sets.map(|set| set.ttl).collect::<Vec<_>>());
         let denial = filed.zone.denial_soa().ttl;
         records.max().unwrap_or(0).max(denial)
     });
+    let own = own.max().unwrap_or(0);
     let steered = compiled.plan.services.iter();
     let steered =
         steered.filter(|service| service.hostnames.iter().any(|name| name.is_within(zone)));

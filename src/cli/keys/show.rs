@@ -46,7 +46,7 @@ pub(super) fn list(arguments: &List) -> Result<ExitCode, Failure> {
         None => {
             let zoning = judged::read(&arguments.config.config)?.compiled.zoning;
             let signed = zoning.zones.iter().filter(|zone| zone.dnssec.is_some());
-            signed.map(|zone| zone.apex.clone()).collect()
+            signed.map(|zone| zone.id.clone()).collect()
         }
     };
     let mut reports = Vec::new();

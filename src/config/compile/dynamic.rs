@@ -150,6 +150,21 @@ fn check_zone(rule: &RecordRuleSpec, spec: &Spec, found: &mut Diagnostics) -> Op
                 )
                 .help("what a zone from elsewhere holds is decided there: declare it there");
         }
+        Some(_)
+            if spec
+                .zones
+                .iter()
+                .any(|own| is_it(&own) && own.view_name().is_some()) =>
+        {
+            found
+                .error(
+                    &zone.at,
+                    format!("`{}` has versions in views", zone.value),
+                )
+                .help(
+                    "nothing can be declared in such a zone: declare in a zone of its own below it, which all views see",
+                );
+        }
         Some(_) => return Some(zone.value.clone()),
     }
     None

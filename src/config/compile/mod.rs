@@ -18,6 +18,7 @@
 //! | `fences` | whether a strict service can answer everybody |
 //! | `capacity` | demands, and whether they go with the capacities |
 //! | `records` | records that follow the choice, and what cannot stand beside them |
+//! | `zone_checks` | what of zones does not go together |
 //! | `zones` | zone files, with hostnames mounted |
 //! | `geo` | the geo database |
 //! | `claim_level` | which of two claims on a client counts |
@@ -33,6 +34,7 @@
 //! | `dynamic` | who may declare records |
 //! | `cluster` | the nodes that share what they see, and whether they can agree |
 //! | `tsig` | keys shared with other servers |
+//! | `views` | clients with zones of their own, and which zones and services those are |
 //! | `weights` | weights that are too small to hold |
 //! | `policy` | what two nodes must agree on, as one number |
 //! | `targets` | slots, targets, pools and cohort orders |
@@ -71,8 +73,10 @@ mod tls;
 mod transfer;
 mod trickle;
 mod tsig;
+mod views;
 mod watch;
 mod weights;
+mod zone_checks;
 mod zones;
 
 use std::collections::BTreeSet;
@@ -154,8 +158,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let drafts = services::resolve(spec, &places, &checks, found);
     naming::check((spec, &places), &drafts, found);
     let records = records::resolve(&drafts, &places, found);
-    let marks: Vec<_> = records.iter().map(ChosenRecords::mark).collect();
-    let zones = zones::load(spec, &marks, files, found);
+    let (zones, views) = zones::load(spec, &records, files, found);
     records::check_zones(spec, &zones, found);
     aliases::check(spec, &zones, found);
     let tls = tls::resolve(spec, files, found);
@@ -190,6 +193,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         control,
     };
     let mut plan = build(spec, files, parts, found);
+    views.enter(&mut plan);
     plan.resolving = resolving;
     plan.cluster = cluster.map(Arc::new);
     plan.maintenance = maintenance::resolve(spec, &plan, found);
@@ -199,17 +203,18 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     trickle::check(spec, &plan, &drafts, found);
     let given = (&zones[..], &transfers[..]);
     given::check(spec, (&places, &plan), &drafts, given, found);
-    let (plans, zones) = zones::plans(zones, spec, &transfers);
+    let (plans, zones) = zones::plans(zones, spec, (&transfers, &views));
     Some(Compiled {
-        plan,
         zoning: Zoning {
             zones: plans,
             tsig,
+            views: Arc::clone(&plan.views),
             acme,
             dynamic,
             state: Some(spec.state()),
             max_shrink: spec.guard.max_shrink,
         },
+        plan,
         zones,
     })
 }
@@ -392,6 +397,8 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         maintenance: Vec::new(),
         services,
         maps: maps.into(),
+        // They are resolved beside it, like those of services.
+        views: Arc::default(),
         atlas: parts.atlas,
         geo: parts.geo,
     }
@@ -431,6 +438,7 @@ pub(crate) fn readdress(spec: &Spec, files: &Files, in_force: &Plan) -> Result<P
     let services = drafts.iter().zip(&in_force.services);
     let services = services.map(|(draft, own)| Service {
         records: own.records.clone(),
+        views: own.views.clone(),
         measured: own.measured.clone(),
         ..service(draft, own.map, &mut wiring)
     });
@@ -511,6 +519,7 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
             own.named.is_some() && own.addresses.is_empty()
         }),
         records: ChosenRecords::default(),
+        views: Vec::new(),
         pools: wiring.pools(draft),
     }
 }
@@ -528,6 +537,8 @@ fn cohort_key(spec: &Spec) -> HashKey {
         .map(|name| name.value.to_string().to_ascii_lowercase())
         .collect();
     names.sort();
+    // Another version of a zone moves nobody.
+    names.dedup();
     HashKey::from_secret(names.join(" ").as_bytes())
 }
 

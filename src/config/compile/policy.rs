@@ -207,8 +207,12 @@ fn add_service(service: &Service, add: &mut impl FnMut(&dyn Debug)) {
         // Each node resolves names by itself.
         is_unresolved: _,
         records,
+        views,
         pools,
     } = service;
+    if views[..] != [None] {
+        add(views);
+    }
     let hostnames: Vec<String> = hostnames.iter().map(ToString::to_string).collect();
     add(&(name, hostnames, residency, all_down, outside, unknown));
     add(&(demand, overload, answers, ttl, monitors, recovery));

@@ -18,6 +18,7 @@ use crate::config::records::RecordsSpec;
 use crate::config::spec::Spec;
 use crate::dns::rr::{DetachedSet, rtype};
 use crate::dns::text::type_name;
+use crate::dns::zone::service_number;
 use crate::dns::{Name, svcb};
 use crate::plan::{ChosenRecords, ChosenSet, Endpoint, Hints, RecordType, Residency, Whose};
 
@@ -264,13 +265,19 @@ fn check_strict(draft: &Draft<'_>, found: &mut Diagnostics) {
 
 /// Refuses types that a zone has at a name of the service already.
 pub(super) fn check_zones(spec: &Spec, zones: &[Loaded], found: &mut Diagnostics) {
-    for (name, service) in spec
-        .services
-        .iter()
-        .flat_map(|service| service.hostnames.iter().map(move |name| (name, service)))
-    {
+    let numbered = (0..).zip(&spec.services);
+    let hostnames = numbered.flat_map(|(number, service)| {
+        let all = service.hostnames.iter();
+        all.map(move |name| (name, (number, service)))
+    });
+    for (name, (number, service)) in hostnames {
+        // Of the versions of a zone only those count in which the service has the name.
+        let has = |loaded: &&Loaded| {
+            let mut own = loaded.mounts.names.iter();
+            own.any(|(mounted, mount)| *mounted == name.value && service_number(*mount) == number)
+        };
         let holds = |kind: u16| {
-            let mut zones = zones.iter();
+            let mut zones = zones.iter().filter(has);
             zones.any(|loaded| loaded.holds(&name.value, kind))
         };
         for written in &service.records {

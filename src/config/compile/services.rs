@@ -19,7 +19,7 @@ use crate::dns::Name;
 use crate::monitor::host;
 use crate::monitor::kind::Host;
 use crate::names::NAME_ADDRESSES;
-use crate::plan::{AddressesDown, Demand, Endpoint, Plan};
+use crate::plan::{AddressesDown, DEFAULT_VIEW, Demand, Endpoint, Plan};
 
 /// Bytes of a record in front of its data, the owner as a pointer (RFC 1035, section 4.1.3).
 const RECORD_BYTES: usize = 12;
@@ -119,13 +119,19 @@ fn flattens(service: &ServiceSpec, spec: &Spec) -> bool {
     service.answers.value > 1 || service.hostnames.iter().any(is_apex)
 }
 
-/// Tells whether some hostname of a service has a signed zone as the smallest that it lies in.
+/// Tells whether some hostname of a service has, in some view, a signed zone as the smallest that it lies in.
 fn is_signed(service: &ServiceSpec, spec: &Spec) -> bool {
-    service.hostnames.iter().any(|hostname| {
-        let zones = spec
-            .zones
-            .iter()
-            .filter_map(|zone| Some((zone, zone.name.as_ref()?)));
+    let named = service.views.iter().map(|view| view.value.as_str());
+    let mut views: Vec<&str> = named.collect();
+    if views.is_empty() {
+        views.push(DEFAULT_VIEW);
+    }
+    let all = service.hostnames.iter();
+    let mut all = all.flat_map(|name| views.iter().map(move |view| (name, *view)));
+    all.any(|(hostname, view)| {
+        let zones = spec.zones.iter();
+        let zones = zones.filter(|zone| zone.view_name().unwrap_or(DEFAULT_VIEW) == view);
+        let zones = zones.filter_map(|zone| Some((zone, zone.name.as_ref()?)));
         let around = zones.filter(|(_, name)| hostname.value.is_within(&name.value));
         let own = around.max_by_key(|(_, name)| name.value.as_wire().len());
         own.is_some_and(|(zone, _)| zone.dnssec.is_some())

@@ -3,12 +3,11 @@
 //! A slip in the name of a zone leaves every hostname outside it and every record of its file as well. So
 //! hostnames that lie in no zone are told by the domain that they share, and when a zone that has none of
 //! them is called almost so, it is the zone that is told, without what its file says of it.
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Component, Path, PathBuf};
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::base::HashKey;
-use crate::base::similar;
+use crate::base::{HashKey, ViewId, similar};
 use crate::config::diagnostic::{Diagnostics, Gap, Severity};
 use crate::config::reader::At;
 use crate::config::spec::{self, CatalogSpec, ServiceSpec, Spec, ZoneSpec, beside};
@@ -16,9 +15,11 @@ use crate::config::{FiledZone, Files, copy};
 use crate::dns::Name;
 use crate::dns::master::{self, MasterError};
 use crate::dns::zone::{Mount, catalog};
-use crate::plan::{STATE_FILES, ZoneAlias, ZoneDnssec, ZonePlan};
+use crate::plan::{ChosenRecords, ZoneAlias, ZoneDnssec, ZonePlan};
 
 use super::transfer::Transfer;
+use super::views::{self, Views};
+use super::zone_checks;
 
 /// The hostnames that belong into one zone.
 #[derive(Default)]
@@ -27,6 +28,9 @@ pub(super) struct Mounts {
     /// Whether the zone's name is known to be wrong.
     misnamed: bool,
 }
+
+/// A name, and the view in which it is meant.
+type SeenName<'s> = (&'s Name, Option<ViewId>);
 
 /// A hostname that lies in no zone, and the service that it belongs to.
 type Outside<'s> = (&'s ServiceSpec, &'s At<Name>);
@@ -50,17 +54,17 @@ impl Loaded {
     }
 }
 
-/// Reads every zone's file; a service's names are mounted with its mark.
+/// Reads every zone's file, of whatever view; a service's names are mounted with the mark of its records.
 pub(super) fn load(
     spec: &Spec,
-    marks: &[Mount],
+    records: &[ChosenRecords],
     files: &Files,
     found: &mut Diagnostics,
-) -> Vec<Loaded> {
-    check_apexes(spec, found);
-    check_files(spec, found);
-    check_catalogs(spec, found);
-    let mounts = mounts(spec, marks, found);
+) -> (Vec<Loaded>, Views) {
+    let views = views::resolve(spec, found);
+    zone_checks::check(spec, &views, found);
+    let marks: Vec<Mount> = records.iter().map(ChosenRecords::mark).collect();
+    let mounts = mounts(spec, (&marks, &views), found);
     let mut zones = Vec::new();
     for (number, (zone, mounts)) in spec.zones.iter().zip(mounts).enumerate() {
         if let Some(filed) = load_one(zone, spec, files, &mounts, found) {
@@ -71,18 +75,19 @@ pub(super) fn load(
             });
         }
     }
-    zones
+    (zones, views)
 }
 
 /// The plan of each zone that was read; transfers are by zone of the config.
 pub(super) fn plans(
     zones: Vec<Loaded>,
     spec: &Spec,
-    transfers: &[Transfer],
+    (transfers, views): (&[Transfer], &Views),
 ) -> (Vec<Arc<ZonePlan>>, Vec<FiledZone>) {
     let planned = zones.into_iter().filter_map(|loaded| {
         let transfer = transfers.get(loaded.number)?.clone();
-        let plan = plan(&spec.zones[loaded.number], spec, loaded.mounts, transfer)?;
+        let own = (&spec.zones[loaded.number], views.zones[loaded.number]?);
+        let plan = plan(own, spec, loaded.mounts, transfer)?;
         Some((Arc::new(plan), loaded.filed))
     });
     planned.unzip()
@@ -96,11 +101,7 @@ pub(super) fn reload(
     found: &mut Diagnostics,
 ) -> Option<FiledZone> {
     let mut zones = spec.zones.iter();
-    let own = zones.find(|own| {
-        own.name
-            .as_ref()
-            .is_some_and(|name| name.value == zone.apex)
-    })?;
+    let own = zones.find(|own| own.version_id().as_ref() == Some(&zone.id))?;
     let mounts = Mounts {
         names: zone.mounts.clone(),
         misnamed: false,
@@ -108,7 +109,12 @@ pub(super) fn reload(
     load_one(own, spec, files, &mounts, found)
 }
 
-fn plan(zone: &ZoneSpec, spec: &Spec, mounts: Mounts, transfer: Transfer) -> Option<ZonePlan> {
+fn plan(
+    (zone, view): (&ZoneSpec, Option<ViewId>),
+    spec: &Spec,
+    mounts: Mounts,
+    transfer: Transfer,
+) -> Option<ZonePlan> {
     let dnssec = zone.dnssec.as_ref().map(|dnssec| ZoneDnssec {
         keys: spec.resolve(&dnssec.keys),
         ..dnssec.policy.clone()
@@ -116,6 +122,8 @@ fn plan(zone: &ZoneSpec, spec: &Spec, mounts: Mounts, transfer: Transfer) -> Opt
     Some(ZonePlan {
         aliases: aliases(zone),
         apex: zone.name.as_ref()?.value.clone(),
+        view,
+        id: zone.version_id()?,
         file: zone.file.as_ref().map(|file| spec.resolve(file)),
         dnssec,
         outgoing: transfer.outgoing,
@@ -139,113 +147,49 @@ fn aliases(zone: &ZoneSpec) -> Vec<ZoneAlias> {
     aliases.collect()
 }
 
-/// A file belongs to one zone, and to nothing else that the server writes.
-fn check_files(spec: &Spec, found: &mut Diagnostics) {
-    let state = spec.state();
-    let own: BTreeSet<PathBuf> = STATE_FILES
-        .iter()
-        .map(|name| lexical(&state.join(name)))
-        .collect();
-    let mut owners: BTreeMap<PathBuf, &Name> = BTreeMap::new();
-    for zone in &spec.zones {
-        let Some((name, file)) = zone.name.as_ref().zip(zone.file.as_ref()) else {
-            continue;
-        };
-        let path = lexical(&spec.resolve(file));
-        if own.contains(&path) {
-            found
-                .error(
-                    &file.at,
-                    format!("`{}` is a file of the server's own state", file.value),
-                )
-                .help("give the zone a file of its own, outside the folder of `[server] state`");
-        }
-        // A zone that is there twice is told of already.
-        if let Some(other) = owners.insert(path, &name.value)
-            && *other != name.value
-        {
-            found
-                .error(
-                    &file.at,
-                    format!("`{}` is the file of zone `{other}` already", file.value),
-                )
-                .help("give each zone a file of its own; what they share belongs in an `$INCLUDE`");
-        }
-    }
-}
-
-/// Refuses to follow a catalog where nothing is watched: what it lists is read when its copy changes.
-fn check_catalogs(spec: &Spec, found: &mut Diagnostics) {
-    let followed = spec.zones.iter().find_map(|zone| match &zone.catalog {
-        Some(CatalogSpec::Followed(folder)) => Some(folder),
-        Some(CatalogSpec::Made(..)) | None => None,
-    });
-    if let Some(folder) = followed.filter(|_| !spec.is_watched()) {
-        found
-            .error(
-                &folder.at,
-                "no catalog can be followed with `[server] watch = false`",
-            )
-            .help("remove `watch = false`, or name each zone in `[[zones]]`");
-    }
-}
-
-/// A path without `.` and `..`, as far as can be said without looking.
-fn lexical(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if plain.file_name().is_some() => drop(plain.pop()),
-            Component::ParentDir
-            | Component::Normal(_)
-            | Component::RootDir
-            | Component::Prefix(_) => {
-                plain.push(part);
-            }
-        }
-    }
-    plain
-}
-
-/// Each zone is served from one file.
-fn check_apexes(spec: &Spec, found: &mut Diagnostics) {
-    let mut seen = BTreeSet::new();
-    for name in spec.zones.iter().filter_map(|zone| zone.name.as_ref()) {
-        if !seen.insert(&name.value) {
-            found
-                .error(&name.at, format!("a second zone `{}`", name.value))
-                .help("join the files with `$INCLUDE`");
-        }
-    }
-}
-
-/// By zone, the hostnames that lie in it and in no smaller one.
-fn mounts(spec: &Spec, marks: &[Mount], found: &mut Diagnostics) -> Vec<Mounts> {
+/// By zone, the hostnames that lie in it and in no smaller one of its view.
+fn mounts(spec: &Spec, (marks, views): (&[Mount], &Views), found: &mut Diagnostics) -> Vec<Mounts> {
     let mut mounts: Vec<Mounts> = spec.zones.iter().map(|_| Mounts::default()).collect();
-    let apexes = spec.zones.iter().zip(0..);
-    let apexes = apexes.filter_map(|(zone, place)| Some((&zone.name.as_ref()?.value, place)));
-    let apexes: HashMap<&Name, usize> = apexes.collect();
-    let mut owners: BTreeMap<&Name, &str> = BTreeMap::new();
+    let versions = spec.zones.iter().zip(&views.zones).zip(0..);
+    let versions = versions
+        .filter_map(|((zone, view), place)| Some(((&zone.name.as_ref()?.value, (*view)?), place)));
+    let versions: HashMap<SeenName<'_>, usize> = versions.collect();
+    let mut owners: BTreeMap<SeenName<'_>, &str> = BTreeMap::new();
     let mut outside: Vec<Outside<'_>> = Vec::new();
     let numbers = (0..)
         .zip(marks)
         .map(|(number, mark): (Mount, _)| number | mark);
-    for (service, number) in spec.services.iter().zip(numbers) {
-        for hostname in &service.hostnames {
+    let services = spec.services.iter().zip(&views.services).zip(numbers);
+    for ((service, own), number) in services {
+        let all = service.hostnames.iter();
+        for (hostname, view) in all.flat_map(|name| own.iter().map(move |view| (name, *view))) {
             let owner = &service.name.value;
-            if let Some(other) = owners.insert(&hostname.value, owner) {
+            if let Some(other) = owners.insert((&hostname.value, view), owner) {
                 found
                     .error(
                         &hostname.at,
                         format!("`{}` is steered twice", hostname.value),
                     )
                     .label(format!("service `{other}` has it as well"))
-                    .help("a hostname belongs to one service, and is listed once");
+                    .help("in each view a hostname belongs to one service, and is listed once");
                 continue;
             }
-            match zone_of(&apexes, &hostname.value) {
-                Some(zone) => mounts[zone].names.push((hostname.value.clone(), number)),
+            match zone_of(&versions, &hostname.value, view) {
+                Some((zone, of)) if of == view => {
+                    mounts[zone].names.push((hostname.value.clone(), number));
+                }
+                Some((zone, _)) => {
+                    let apex = spec.zones[zone].name.as_ref();
+                    let apex = apex.map_or_else(String::new, |name| name.value.to_string());
+                    let name = views.all.name(view);
+                    let message = format!("view `{name}` has no version of zone `{apex}`");
+                    found
+                        .error(&hostname.at, message)
+                        .label("so its clients are answered from the default's")
+                        .help(format!(
+                            "write `[[zones]]` with `name = \"{apex}\"` and `view = \"{name}\"`"
+                        ));
+                }
                 None => outside.push((service, hostname)),
             }
         }
@@ -254,13 +198,19 @@ fn mounts(spec: &Spec, marks: &[Mount], found: &mut Diagnostics) -> Vec<Mounts> 
     mounts
 }
 
-/// The zone with the longest apex that a hostname lies in.
-fn zone_of(apexes: &HashMap<&Name, usize>, hostname: &Name) -> Option<usize> {
+/// The zone with the longest apex that a hostname lies in, as a view sees it, and whose version that is.
+fn zone_of(
+    versions: &HashMap<SeenName<'_>, usize>,
+    hostname: &Name,
+    view: Option<ViewId>,
+) -> Option<(usize, Option<ViewId>)> {
     let mut rest = hostname.as_wire();
     loop {
         let ancestor = Name::from_wire(rest)?;
-        if let Some(zone) = apexes.get(&ancestor) {
-            return Some(*zone);
+        for of in [view, None] {
+            if let Some(zone) = versions.get(&(&ancestor, of)) {
+                return Some((*zone, of));
+            }
         }
         rest = rest.get(1 + usize::from(rest[0])..)?;
     }

@@ -25,6 +25,7 @@ mod steering;
 mod tls;
 mod transfer;
 mod tsig;
+mod views;
 mod watch;
 
 pub(crate) use defence::parse_secret;
@@ -133,6 +134,7 @@ pub(super) fn spec(path: &Path, document: Document, fields: &mut Fields<'_, '_>)
         tokens: control::tokens(fields),
         geo: geo(fields),
         zones: zones(fields),
+        views: views::views(fields),
         jurisdictions: place::jurisdictions(fields),
         regions: place::regions(fields),
         monitors: monitor::monitors(fields),
@@ -230,6 +232,7 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
         let catalog = catalog::catalog(&mut fields, incoming.is_some());
         zones.push(ZoneSpec {
             name: fields.required("name", r#""example.org""#, value::domain),
+            view: views::of_zone(&mut fields),
             file: catalog::file(&mut fields, catalog.as_ref()),
             dnssec: dnssec::dnssec(&mut fields),
             transfer: transfer::transfer(&mut fields),

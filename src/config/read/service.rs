@@ -15,7 +15,7 @@ use crate::config::spec::{DemandSpec, Lands, ServiceSpec};
 use crate::config::value::{self, Expects, Trouble, mismatch};
 use crate::plan::{AllDown, Overload, Residency};
 
-use super::{endpoint, plain, records, steering, watch};
+use super::{endpoint, plain, records, steering, views, watch};
 
 const RESIDENCIES: &[(&str, Residency)] = &[
     ("any", Residency::Any),
@@ -57,6 +57,7 @@ fn service(name: At<String>, fields: &mut Fields<'_, '_>) -> ServiceSpec {
     let or_here = name.at.clone();
     ServiceSpec {
         hostnames: fields.required_list("hostnames", r#"["api.example.org"]"#, value::domain),
+        views: views::of_service(fields),
         monitors: watch::read(fields).unwrap_or_default(),
         recovery: fields.optional("recovery", value::text),
         regions: fields.list("regions", value::text),

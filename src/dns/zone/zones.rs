@@ -1,5 +1,8 @@
 //! Which zone a name belongs to: the one with the longest apex.
 //!
+//! Where clients of some networks see versions of zones of their own, each of their views is a table of all zones as they see
+//! them, over the same list: its own version of a zone, or the default's.
+//!
 //! Apexes stand in one hash table; a query name is tried at each of its labels that could be
 //! the start of one, longest first. What of a name is longer than the longest apex costs next to nothing.
 use std::sync::Arc;
@@ -7,7 +10,7 @@ use std::sync::Arc;
 use super::index::Index;
 use super::signed::Signed;
 use super::{Presence, Zone};
-use crate::base::Moment;
+use crate::base::{Moment, ViewId};
 use crate::dns::Name;
 use crate::dns::octets;
 use crate::dns::rr::rtype;
@@ -27,6 +30,8 @@ pub struct Served {
     /// From when on clients that ask for signatures get none of this zone's data, seconds
     /// since 1970: nobody has made signatures for so long that they are about to expire.
     pub refuse_from: u64,
+    /// The view whose clients see it; absent = the default.
+    pub view: Option<ViewId>,
 }
 
 impl Served {
@@ -38,6 +43,7 @@ impl Served {
             signed: None,
             expires: u64::MAX,
             refuse_from: u64::MAX,
+            view: None,
         }
     }
 }
@@ -45,16 +51,20 @@ impl Served {
 /// The zones of a plan.
 #[derive(Debug, Default)]
 pub struct Zones {
-    zones: Vec<Served>,
+    /// Those of every view.
+    zones: Arc<[Served]>,
+    /// The zones of one view.
     index: Index,
     /// Octets of the longest apex.
     longest: usize,
     /// What the wall clock said when the server's own began, milliseconds since 1970.
     epoch_ms: u64,
+    /// Zones as views see them, up to the last one that has any; empty in the table of a view.
+    views: Vec<Arc<Self>>,
 }
 
 impl Zones {
-    /// Gathers zones; of several with one apex, the first counts.
+    /// Gathers zones; of several with one apex in one view, the first counts.
     #[must_use]
     pub fn new(zones: Vec<Arc<Zone>>) -> Self {
         Self::served(zones.into_iter().map(Served::plain).collect(), 0)
@@ -64,21 +74,48 @@ impl Zones {
     /// own began, milliseconds since 1970.
     #[must_use]
     pub fn served(zones: Vec<Served>, epoch_ms: u64) -> Self {
-        let mut gathered = Self {
+        let zones: Arc<[Served]> = zones.into();
+        let views = zones.iter().filter_map(|served| served.view);
+        let views = views.map(|view| view.index() + 1).max().unwrap_or(0);
+        let views = (0..views).map(ViewId::from_index);
+        let seen = |view| Self::of_view(Arc::clone(&zones), epoch_ms, view);
+        Self {
+            views: views.map(|view| Arc::new(seen(Some(view)))).collect(),
+            ..seen(None)
+        }
+    }
+
+    /// The zones that a view sees: its own versions before those of the default.
+    fn of_view(zones: Arc<[Served]>, epoch_ms: u64, view: Option<ViewId>) -> Self {
+        let mut seen = Self {
+            zones: Arc::clone(&zones),
             epoch_ms,
             ..Self::default()
         };
-        for served in zones {
+        let numbered = || (0_u32..).zip(&*zones);
+        let own = numbered().filter(|(_, served)| served.view == view);
+        let common = numbered().filter(|(_, served)| served.view.is_none() && view.is_some());
+        for (id, served) in own.chain(common) {
             let apex = served.zone.apex().as_wire();
-            if gathered.at(apex).is_some() {
-                continue;
+            if seen.at(apex).is_none() {
+                seen.index.insert(octets::hash(KEY, apex), id);
+                seen.longest = seen.longest.max(apex.len());
             }
-            let id = u32::try_from(gathered.zones.len()).expect("limits.rs bounds the zones");
-            gathered.index.insert(octets::hash(KEY, apex), id);
-            gathered.longest = gathered.longest.max(apex.len());
-            gathered.zones.push(served);
         }
-        gathered
+        seen
+    }
+
+    /// The zones as views see them, by [`ViewId`], up to the last one that has any of its own.
+    #[must_use]
+    pub fn views(&self) -> &[Arc<Self>] {
+        &self.views
+    }
+
+    /// The zones as a view sees them.
+    #[must_use]
+    pub fn seen(&self, view: Option<ViewId>) -> &Self {
+        let own = view.and_then(|view| self.views.get(view.index()));
+        own.map_or(self, |own| own)
     }
 
     /// The zone with the longest apex that `qname` lies within (for `DS` at an apex, its parent's
@@ -100,7 +137,7 @@ impl Zones {
         Some(nearest)
     }
 
-    /// All zones, in the order of the config.
+    /// All zones, those of every view, in the order of the config.
     #[must_use]
     pub fn all(&self) -> &[Served] {
         &self.zones
@@ -112,10 +149,23 @@ impl Zones {
         self.at(apex.as_wire())
     }
 
+    /// The version of a zone that this very view has.
+    #[must_use]
+    pub fn version(&self, apex: &Name, view: Option<ViewId>) -> Option<&Served> {
+        let seen = self.seen(view).of(apex);
+        seen.filter(|served| served.view == view)
+    }
+
     /// The serial of a zone, as queries see it; `None` when it is not answered.
     #[must_use]
     pub fn serial(&self, apex: &Name) -> Option<u32> {
-        let served = self.of(apex)?;
+        self.serial_in(apex, None)
+    }
+
+    /// The serial of the version of a zone that this very view has, likewise.
+    #[must_use]
+    pub fn serial_in(&self, apex: &Name, view: Option<ViewId>) -> Option<u32> {
+        let served = self.version(apex, view)?;
         match served.zone.presence() {
             Presence::Loaded => served.zone.serial(),
             Presence::Awaited | Presence::Withheld | Presence::Unsigned => None,

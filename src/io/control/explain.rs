@@ -17,9 +17,9 @@ use crate::dns::Name;
 use crate::dns::text::type_number;
 use crate::engine::Status;
 use crate::table::Table;
-use crate::table::explain::{Chain, Explanation, Question, explain};
+use crate::table::explain::{Chain, Explanation, Question, ViewAsked, explain};
 
-/// What is asked: `name`, `client`, `type` (A if absent), any number of `down`, and `format`
+/// What is asked: `name`, `client`, `type` (A if absent), any number of `down`, `from` or `view`, and `format`
 /// (`json` if absent, or `text`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Query {
@@ -27,6 +27,7 @@ pub(super) struct Query {
     client: IpAddr,
     qtype: u16,
     down: Vec<String>,
+    view: ViewAsked,
     /// For whom the explanation is.
     pub(super) format: Format,
 }
@@ -45,11 +46,17 @@ impl Query {
     pub(super) fn read(parameters: &Parameters) -> Result<Self, Refusal> {
         let (mut name, mut client, mut down) = (None, None, Vec::new());
         let (mut qtype, mut format) = ("A", Format::Json);
+        let mut view = ViewAsked::OfClient;
         for (parameter, value) in parameters {
             match parameter.as_str() {
                 "name" => name = Some(read_name(value)?),
                 "client" => client = Some(read_client(value)?),
                 "type" => qtype = value,
+                "from" | "view" if view != ViewAsked::OfClient => {
+                    return Err(bad("one of from and view is enough"));
+                }
+                "from" => view = ViewAsked::From(read_client(value)?),
+                "view" => view = ViewAsked::Named(value.clone()),
                 "format" => format = read_format(value)?,
                 "down" if down.len() < EXPLAIN_SUPPOSED => down.push(value.clone()),
                 "down" => return Err(bad("too many names are supposed down")),
@@ -61,6 +68,7 @@ impl Query {
             client: client.ok_or_else(|| bad("client is missing: client=192.0.2.1"))?,
             qtype: read_type(qtype)?,
             down,
+            view,
             format,
         })
     }
@@ -78,6 +86,7 @@ pub(super) async fn answer(
         client: query.client,
         now,
         suppose: query.down,
+        view: query.view,
     };
     let explained = spawn_blocking(move || explain(&table, &question)).await;
     match explained {

@@ -149,6 +149,8 @@ pub(super) async fn orders(Given(state): Given<State>) -> Reply {
         ("client" = String, Query, description = "The client's address"),
         ("type" = Option<String>, Query, description = "The type that is asked for: `A` (the default), `AAAA`, …"),
         ("down" = Option<Vec<String>>, Query, description = "A region, provider or endpoint that is supposed down; may be given again"),
+        ("from" = Option<String>, Query, description = "The address that the query comes from, which decides which view is seen; the client's if absent"),
+        ("view" = Option<String>, Query, description = "The view that is seen, in place of `from`"),
         ("format" = Option<String>, Query, description = "`json` (the default) or `text`"),
     ),
     responses((status = 200, description = "The chain from the client to the answer", body = Explanation), (status = "default", description = "Why not", body = ApiProblem, content_type = "application/problem+json")))]

@@ -238,10 +238,10 @@ fn bring_measured(spec: &Spec, files: &mut Files) {
 
 /// Reads the files of one zone again. They are watched from now on, as what they include now may be new.
 #[must_use]
-pub fn load_zone(spec: &Spec, apex: &Name, watch: &mut Watch) -> Files {
+pub fn load_zone(spec: &Spec, id: &Name, watch: &mut Watch) -> Files {
     let mut files = Files::new();
     loop {
-        let wanted = spec.files_of(apex, &files);
+        let wanted = spec.files_of(id, &files);
         let missing: Vec<PathBuf> = wanted
             .into_iter()
             .filter(|path| !files.contains_key(path))

@@ -1,7 +1,7 @@
 //! What is answered to requests for zones, to notifications, and to whatever is signed.
 //!
 //! A signature is checked first: with one that is wrong nothing else counts. Then a request for a
-//! zone is granted by the plan's rules or REFUSED; a notification is taken from a primary of the
+//! zone is granted by the plan's rules or REFUSED, and is for the version of it that its sender sees; a notification is taken from a primary of the
 //! zone and from nobody else; any other query is answered as it would be without a signature, and
 //! the reply is signed. A request that is granted over UDP gets the SOA alone, from which the
 //! client learns whether to come back over TCP (RFC 1995, section 2).
@@ -85,15 +85,15 @@ impl Service {
         *self.zoning.write().unwrap_or_else(PoisonError::into_inner) = zoning;
     }
 
-    /// Gives a zone in these versions from now on; to nobody, if there are none.
-    pub fn offer(&self, apex: Name, journal: Option<Journal>) {
+    /// Gives a zone, by its [`crate::plan::ZonePlan::id`], in these versions from now on; to nobody, if there are none.
+    pub fn offer(&self, id: Name, journal: Option<Journal>) {
         let mut journals = self
             .journals
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         match journal {
-            Some(journal) => drop(journals.insert(apex, journal)),
-            None => drop(journals.remove(&apex)),
+            Some(journal) => drop(journals.insert(id, journal)),
+            None => drop(journals.remove(&id)),
         }
     }
 
@@ -125,6 +125,9 @@ impl Service {
             Err(fault) => return self.refuse(fault, request),
         };
         let key = signer.as_ref().and_then(|signer| place(&zoning, signer));
+        // The config may be newer than the table; by name they mean the same.
+        let view = zoning.views.name(zoning.views.of_signed(asker.source, key));
+        let table = table.seen(table.plan.views.named(view).flatten());
         let mut reply = match Header::read(request).ok()?.opcode() {
             opcode::NOTIFY => {
                 let rcode = self.take_notice(&zoning, asker.source, key, request);
@@ -181,16 +184,15 @@ impl Service {
         signer: Option<&Signer>,
         asked: &Asked,
     ) -> Result<Sending, u16> {
-        let outgoing = zoning
-            .zone(&asked.zone)
-            .and_then(|own| own.outgoing.as_ref())
-            .ok_or(rcode::REFUSED)?;
         let key = signer.and_then(|signer| place(zoning, signer));
+        let view = zoning.views.of_signed(source, key);
+        let version = zoning.seen(&asked.zone, view).ok_or(rcode::REFUSED)?;
+        let outgoing = version.outgoing.as_ref().ok_or(rcode::REFUSED)?;
         if outgoing.rule(source, key) == Rule::Refused {
             return Err(rcode::REFUSED);
         }
         let journals = self.journals.read().unwrap_or_else(PoisonError::into_inner);
-        let journal = journals.get(&asked.zone).ok_or(rcode::SERVFAIL)?;
+        let journal = journals.get(&version.id).ok_or(rcode::SERVFAIL)?;
         Ok(journal.send(asked.known))
     }
 
@@ -234,18 +236,21 @@ impl Service {
         let Ok(told) = notify::read(request) else {
             return rcode::FORMERR;
         };
-        let incoming = zoning
-            .zone(&told.zone)
-            .and_then(|own| own.incoming.as_ref());
-        let Some(incoming) = incoming else {
-            return rcode::NOTAUTH;
-        };
-        if !incoming.is_primary(source) || incoming.key.is_some() && incoming.key != key {
-            return rcode::REFUSED;
+        let mut rcode = rcode::NOTAUTH;
+        // A primary of several versions does not say which of them it means.
+        for version in zoning.versions(&told.zone) {
+            match &version.incoming {
+                None => {}
+                Some(incoming) if incoming.may_tell(source, key) => {
+                    rcode = rcode::NOERROR;
+                    // Where the queue is full, the zone's own timer comes soon enough.
+                    let _ = self.notified.try_send(version.id.clone());
+                }
+                Some(_) if rcode == rcode::NOTAUTH => rcode = rcode::REFUSED,
+                Some(_) => {}
+            }
         }
-        // Where the queue is full, the zone's own timer comes soon enough.
-        let _ = self.notified.try_send(told.zone);
-        rcode::NOERROR
+        rcode
     }
 }
 

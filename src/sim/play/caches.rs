@@ -20,7 +20,7 @@ use super::endpoint_timelines::EndpointTimelines;
 use super::population;
 use super::scenario::Resolvers;
 use crate::base::{
-    ClassId, ClientHash, JurisdictionSet, Moment, Reason, ServiceId, Span, TargetId,
+    ClassId, ClientHash, JurisdictionSet, Moment, Reason, ServiceId, Span, TargetId, ViewId,
 };
 use crate::dns::Name;
 use crate::plan::Plan;
@@ -50,6 +50,8 @@ pub(super) struct Group {
 pub(super) struct Asked {
     pub(super) name: String,
     pub(super) query: Vec<u8>,
+    /// The view in which it is asked for.
+    view: Option<ViewId>,
     pub(super) family: crate::base::Family,
     /// Its number in the plan in force.
     pub(super) id: Option<ServiceId>,
@@ -185,6 +187,7 @@ impl Caches {
         self.services.push(Asked {
             name: service.name.clone(),
             query: query.map_or_else(Vec::new, |name| resolver::query(name, family)),
+            view: service.views.first().copied().flatten(),
             family,
             id: None,
             targets: BTreeMap::new(),
@@ -307,9 +310,10 @@ impl Caches {
             cache.phase = Phase::Idle;
             return;
         }
-        let query = &self.services[group.service].query;
+        let service = &self.services[group.service];
+        let (query, table) = (&service.query, scene.table.seen(service.view));
         let ask = |now| {
-            let mut learned = resolver::ask_query(scene.table, now, cache.client, query)?;
+            let mut learned = resolver::ask_query(table, now, cache.client, query)?;
             let alias = learned.alias.as_ref();
             if alias.is_some_and(|name| scene.unresolved.contains(name)) {
                 (learned.addresses, learned.ttl) = (Vec::new(), None);

@@ -414,7 +414,7 @@ mod tests {
     use crate::dns::Name;
     use crate::geo::{Continent, Country, Location, Territory};
     use crate::plan::Demand;
-    use crate::table::explain::{Chain, Explanation, Health};
+    use crate::table::explain::{Chain, Explanation, Health, ViewAsked};
     use crate::table::fixture::{SERVICE, World, standing};
 
     const NOW: Moment = Moment(50_000);
@@ -426,6 +426,7 @@ mod tests {
             client: "198.51.100.7".parse().unwrap(),
             now: NOW,
             suppose: Vec::new(),
+            view: ViewAsked::OfClient,
         }
     }
 
@@ -502,6 +503,7 @@ mod tests {
         Explanation {
             name: question().name,
             qtype: 1,
+            view: None,
             client: question().client,
             health: Health::Present,
             supposed: Vec::new(),

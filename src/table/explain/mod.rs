@@ -11,12 +11,12 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use crate::base::shown;
-use crate::base::{Family, Moment, ServiceId, Utc};
+use crate::base::{Family, Moment, ServiceId, Utc, ViewId};
 use crate::dns::Name;
 use crate::dns::rr::rtype;
 use crate::dns::zone::{Found, service_number};
 
-use crate::plan::UnknownScope;
+use crate::plan::{DEFAULT_VIEW, UnknownScope};
 
 use super::Table;
 
@@ -56,6 +56,20 @@ pub struct Question {
     pub now: Moment,
     /// Regions, endpoints and providers that are supposed down, by name.
     pub suppose: Vec<String>,
+    /// The view whose zones are asked.
+    pub view: ViewAsked,
+}
+
+/// The words by which a view is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ViewAsked {
+    /// That of the client, who asks by itself.
+    #[default]
+    OfClient,
+    /// That of whoever asks from an address, for the client.
+    From(IpAddr),
+    /// That of this name.
+    Named(String),
 }
 
 /// Why there is no explanation.
@@ -67,6 +81,9 @@ pub enum ExplainError {
     /// Nothing has the name that is supposed down.
     #[error(transparent)]
     Unknown(#[from] UnknownScope),
+    /// No view has the name.
+    #[error("there is no view `{0}`; the views are: {1}")]
+    NoView(String, String),
 }
 
 /// What an explanation takes the endpoints' health from.
@@ -90,6 +107,9 @@ pub struct Explanation {
     /// The client.
     #[schema(value_type = String)]
     pub client: IpAddr,
+    /// The view whose zones are asked; absent where there are no views.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view: Option<String>,
     /// What the endpoints' health is taken from; [`explain`] says [`Health::Present`], and
     /// whoever made up the table's health amends it.
     pub health: Health,
@@ -170,12 +190,16 @@ pub fn explain(table: &Table, question: &Question) -> Result<Explanation, Explai
             &supposed
         }
     };
+    let view = view(table, question)?;
+    let table = table.seen(view);
+    let views = &table.plan.views;
     let chosen = chosen::find(table, question);
     let leading = chosen.as_ref().map(|(family, _)| *family);
     Ok(Explanation {
         name: question.name.clone(),
         qtype: question.qtype,
         client: question.client,
+        view: (!views.all().is_empty()).then(|| views.name(view).to_owned()),
         health: Health::Present,
         supposed: question.suppose.clone(),
         generation: table.generation,
@@ -185,6 +209,19 @@ pub fn explain(table: &Table, question: &Question) -> Result<Explanation, Explai
         chosen: chosen.map(|(_, facts)| facts),
         declared: None,
     })
+}
+
+fn view(table: &Table, question: &Question) -> Result<Option<ViewId>, ExplainError> {
+    let views = &table.plan.views;
+    match &question.view {
+        ViewAsked::OfClient => Ok(views.of(question.client)),
+        ViewAsked::From(source) => Ok(views.of(*source)),
+        ViewAsked::Named(name) => views.named(name).ok_or_else(|| {
+            let names = views.all().iter().map(|view| view.name.as_str());
+            let names: Vec<&str> = names.chain([DEFAULT_VIEW]).collect();
+            ExplainError::NoView(name.clone(), names.join(", "))
+        }),
+    }
 }
 
 fn signed_zone(table: &Table, question: &Question) -> Option<SignedZone> {

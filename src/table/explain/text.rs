@@ -21,6 +21,9 @@ impl fmt::Display for Explanation {
             Health::Present => writeln!(out, ", generation {}", self.generation)?,
             Health::Supposed => writeln!(out)?,
         }
+        if let Some(view) = &self.view {
+            writeln!(out, "in view {view}")?;
+        }
         if !self.supposed.is_empty() {
             writeln!(out, "supposed down: {}", self.supposed.join(", "))?;
         }

@@ -210,7 +210,7 @@ impl ZoneEngine {
             return Some(Laying {
                 base: Arc::clone(&filing.filed.zone),
                 ..self.declared.laying(
-                    (&zone.plan.apex, &zone.base),
+                    (&zone.plan.id, &zone.base),
                     LayForm::File(filing.filed.digest),
                     &self.zoning.dynamic,
                 )
@@ -218,7 +218,7 @@ impl ZoneEngine {
         }
         let change = self.declared.change.as_ref()?;
         let is_it =
-            change.apex == zone.plan.apex && matches!(change.stage, CourseStage::Laying { .. });
+            change.apex == zone.plan.id && matches!(change.stage, CourseStage::Laying { .. });
         is_it.then(|| Laying {
             base: Arc::clone(&zone.base),
             edits: change.edits.clone(),
@@ -248,16 +248,14 @@ impl ZoneEngine {
                 (zone.base, zone.digest) = (base, digest);
                 zone.aside.clear();
                 let longest = filing.filed.longest_ttl;
-                let longest = longest.max(self.declared.longest_ttl(&zone.plan.apex));
-                if let Some(keys) = &mut zone.keys {
-                    keys.cover(longest);
-                }
+                let longest = longest.max(self.declared.longest_ttl(&zone.plan.id));
                 let wish = zone.wish();
                 let tickets = filing.tickets.into_iter();
                 zone.waiting.extend(tickets.map(|ticket| (wish, ticket)));
+                self.cover(place, longest);
             }
             Err(why) => {
-                let why = format!("zone `{}`: {why}", zone.plan.apex);
+                let why = format!("zone `{}`: {why}", zone.plan.id);
                 for ticket in filing.tickets {
                     self.reply(ticket, Reply::Filed(Err(why.clone())));
                 }
@@ -266,7 +264,7 @@ impl ZoneEngine {
     }
 
     fn change_laid(&mut self, place: usize, laid: LaidZone) {
-        let apex = &self.zones[place].plan.apex;
+        let apex = &self.zones[place].plan.id;
         let is_it = |change: &mut DeclaredCourse| {
             change.apex == *apex && matches!(change.stage, CourseStage::Laying { .. })
         };

@@ -74,6 +74,10 @@ database = "tiny.mmdb"
 #@ [geo]
 [guard]
 #@ [guard]
+[[views]]
+name = "office"
+clients = ["10.0.0.0/8"]
+#@ [[views]]
 [[zones]]
 name = "example.net"
 file = "zones/absent.zone"

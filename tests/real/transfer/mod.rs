@@ -11,3 +11,4 @@ mod signed;
 mod sources;
 mod strays;
 mod upkeep;
+mod views;

@@ -101,6 +101,8 @@ impl ZoneSetup {
         ZonePlan {
             aliases: Vec::new(),
             apex: self.apex.clone(),
+            view: None,
+            id: self.apex.clone(),
             file: Some(PathBuf::from(format!("/zones/{}", self.apex))),
             dnssec: self.dnssec.clone(),
             outgoing: self.is_given.then(|| Outgoing {
@@ -157,6 +159,7 @@ impl Setup {
         Arc::new(Zoning {
             zones: plans.collect(),
             tsig: vec![update_key()],
+            views: Arc::default(),
             acme: Acme {
                 configured: true,
                 grants: vec![Grant {

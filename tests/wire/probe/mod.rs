@@ -179,6 +179,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         maintenance: Vec::new(),
         services: Vec::new(),
         maps: Arc::default(),
+        views: Arc::default(),
         claimants: Vec::new(),
         resolving: Resolving::default(),
         cluster: None,

@@ -83,8 +83,19 @@ pub(crate) struct Https {
 
 impl Https {
     pub(crate) async fn connect(server: SocketAddr, authority: &Authority) -> Self {
+        Self::connect_from(Ipv4Addr::LOCALHOST, server, authority).await
+    }
+
+    /// The same, from an address of choice.
+    pub(crate) async fn connect_from(
+        from: Ipv4Addr,
+        server: SocketAddr,
+        authority: &Authority,
+    ) -> Self {
         let connector = TlsConnector::from(authority.trusted(&[b"h2"]));
-        let stream = tokio::net::TcpStream::connect(server).await.unwrap();
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from((from, 0))).unwrap();
+        let stream = socket.connect(server).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let name = ServerName::try_from(NAME).unwrap();
         let stream = connector.connect(name, stream).await.unwrap();
@@ -132,7 +143,16 @@ impl Https {
 
 /// A connection over QUIC.
 pub(crate) async fn quic(server: SocketAddr, authority: &Authority) -> (Endpoint, Connection) {
-    let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    quic_from(Ipv4Addr::LOCALHOST, server, authority).await
+}
+
+/// The same, from an address of choice.
+pub(crate) async fn quic_from(
+    from: Ipv4Addr,
+    server: SocketAddr,
+    authority: &Authority,
+) -> (Endpoint, Connection) {
+    let endpoint = Endpoint::client(SocketAddr::from((from, 0))).unwrap();
     let settings = QuicClientConfig::try_from(authority.trusted(&[b"doq"])).unwrap();
     let settings = quinn::ClientConfig::new(Arc::new(settings));
     let connecting = endpoint.connect_with(settings, server, NAME).unwrap();

@@ -5,3 +5,4 @@ mod hold;
 mod http;
 mod limits;
 mod same;
+mod views;

@@ -120,14 +120,15 @@ impl Streams {
         reply: &mut [u8],
     ) -> Option<Answered> {
         let table = self.service.published.load();
+        let table = table.seen_from(source);
         let asker = Asker {
             source,
             transport,
             now: self.service.clock.now(),
             idle: self.idle(),
-            cookies: self.service.cookies(&table),
+            cookies: self.service.cookies(table),
         };
-        let answered = self.service.respond(&table, &asker, query, reply)?;
+        let answered = self.service.respond(table, &asker, query, reply)?;
         let mut counters = self.counters(transport);
         if !counters.belong_to(&table.plan) {
             let metrics = &self.service.metrics;

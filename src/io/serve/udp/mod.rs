@@ -11,7 +11,7 @@
 //!
 //! hickory-server is not used here: its loop takes two to three times the processor time for a
 //! query, with a system call and a task for each.
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -251,11 +251,11 @@ impl<'w, O: Onlooker> BatchResponder<'w, O> {
             cookies: self.service.cookies(&table),
             idle: Span::ZERO,
         };
-        for index in 0..received {
-            if !self.set_aside((socket, &table), (batch, index), asker.now) {
-                self.answer_one(&table, batch, index, &mut asker);
-            }
-        }
+        let (from, all) = ((socket, &*table), (batch, received));
+        let batch = match table.has_views() {
+            false => self.answer_received(|table, _| table, from, all, &mut asker),
+            true => self.answer_received(Table::seen_from, from, all, &mut asker),
+        };
         let metrics = &self.service.metrics;
         for _ in 0..batch.send(socket) {
             metrics.dropped(Dropped::Unsent);
@@ -264,6 +264,23 @@ impl<'w, O: Onlooker> BatchResponder<'w, O> {
             metrics.exempt(std::mem::take(&mut self.exempt));
         }
         received
+    }
+
+    /// Answers what has been received, by the table that is chosen for a source. The choice is code and no value, so that where
+    /// there are no views there is nothing to ask.
+    fn answer_received<'b, P: Peer>(
+        &mut self,
+        choose: impl Fn(&Table, IpAddr) -> &Table,
+        (socket, table): (&Arc<UdpSocket>, &Table),
+        (batch, received): (&'b mut Batch<P>, usize),
+        asker: &mut Asker,
+    ) -> &'b mut Batch<P> {
+        for index in 0..received {
+            if !self.set_aside((socket, table), (batch, index), asker.now) {
+                self.answer_one((&choose, table), (batch, index), asker);
+            }
+        }
+        batch
     }
 
     /// Deals with a datagram that needs a worker; false when it is to be answered like any other.
@@ -332,9 +349,8 @@ impl<'w, O: Onlooker> BatchResponder<'w, O> {
     /// Answers one datagram; all but the source is the same for a batch.
     fn answer_one<P: Peer>(
         &mut self,
-        table: &Table,
-        batch: &mut Batch<P>,
-        index: usize,
+        (choose, table): (&impl Fn(&Table, IpAddr) -> &Table, &Table),
+        (batch, index): (&mut Batch<P>, usize),
         asker: &mut Asker,
     ) {
         let Exchange {
@@ -349,6 +365,7 @@ impl<'w, O: Onlooker> BatchResponder<'w, O> {
             return;
         }
         asker.source = canonical(source);
+        let table = choose(table, asker.source);
         let mut answered = self.service.respond(table, asker, query, reply);
         if let (Some(limit), Some(whole)) = (&table.plan.server.defence.rate_limit, &answered) {
             let sending = Sending {

@@ -68,6 +68,8 @@ fn zoning(is_signed: bool) -> Arc<Zoning> {
     let plan = ZonePlan {
         aliases: Vec::new(),
         apex: name(APEX),
+        view: None,
+        id: name(APEX),
         file: Some(PathBuf::from(APEX)),
         dnssec: is_signed.then(|| ZoneDnssec::with_keys(PathBuf::from("keys"))),
         outgoing: None,
