@@ -10,6 +10,7 @@
 //! | [`declared`] | objects that no file has, compiled with the files |
 //! | `spec` | the config as written |
 //! | `catalog` | zones that catalogs list |
+//! | `discovery` | endpoints that are discovered |
 //! | `zone_files` | the files of zones |
 //! | `schema` | what an editor may know of the config |
 //! | `compile` | what names mean, what does not go together, and the plan |
@@ -28,6 +29,7 @@ mod cluster;
 mod compile;
 pub mod copy;
 pub mod declared;
+mod discovery;
 mod dynamic;
 mod endpoint;
 pub mod environment;

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +20,7 @@ use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
 use super::declared_sharing;
+use super::discovering::DiscoveryHandle;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
 use super::key_sharing::KeySharing;
 use super::maintenance::MaintenanceKeeper;
@@ -128,6 +129,7 @@ impl Server {
         share_declared(&cluster, &mut zones.driver, (&commands, &in_force))?;
         let reading = (start.config, start.watch, (&in_force, &audit));
         let ((reader, readings), comparer, (names, holding)) = reader(reading, clock, zones.names)?;
+        let discoveries = follow_sources(clock, &in_force, reader.clone());
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
             in_force,
@@ -140,6 +142,7 @@ impl Server {
             reader,
             comparer,
             names,
+            discoveries,
             cluster,
             carrier,
             onlooker: start.onlooker,
@@ -506,6 +509,12 @@ fn reader(
     let reader = reader.transpose().map_err(|error| no_thread(&error))?;
     let names = names.start(clock, reader.clone());
     Ok(((reader, queue), comparer, names))
+}
+
+/// Starts to follow the sources of endpoints.
+fn follow_sources(clock: Clock, in_force: &InForce, reader: Option<Requests>) -> DiscoveryHandle {
+    let source = in_force.read().unwrap_or_else(PoisonError::into_inner);
+    DiscoveryHandle::start(clock, &source, reader)
 }
 
 /// A prober, with the runtime that its probes run in and what they report.

@@ -31,6 +31,7 @@ pub mod cohort_order;
 pub mod combination;
 mod defence;
 mod demand;
+mod discovery;
 mod dnssec;
 mod dynamic;
 pub mod fleet;
@@ -75,6 +76,7 @@ pub use cohort_order::CohortOrder;
 pub use combination::Combination;
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub use demand::{Demands, Units};
+pub use discovery::{ConsulQuery, Discovery, DiscoverySource, WebSource};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use dynamic::{
     Declarer, Dynamic, ExpectedState, NamePattern, ObjectKind, ObjectRule, RecordRule,
@@ -152,6 +154,8 @@ pub struct Plan {
     pub geo: GeoFile,
     /// The resolvers that are asked for machines that are known by name.
     pub resolving: Resolving,
+    /// Sources of endpoints, in the order of the config.
+    pub discoveries: Vec<Discovery>,
     /// The cluster that this node is of; absent: it stands alone.
     pub cluster: Option<Arc<ClusterRules>>,
 }

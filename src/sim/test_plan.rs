@@ -226,6 +226,7 @@ impl TestPlan {
             maps: Arc::new(self.services.iter().map(|own| self.map(own)).collect()),
             claimants: Vec::new(),
             resolving: Resolving::default(),
+            discoveries: Vec::new(),
             cluster: None,
             atlas: test_zone::atlas(),
             geo: GeoFile {

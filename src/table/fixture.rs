@@ -98,6 +98,7 @@ impl World {
             maps: vec![self.map()].into(),
             claimants: Vec::new(),
             resolving: Resolving::default(),
+            discoveries: Vec::new(),
             cluster: None,
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {
