@@ -1,11 +1,9 @@
-//! `[discovery]` as it is written, and the endpoints that it brings into the config: they stand beside those of the files, as if their table
-//! said so, so that whatever holds of a file's holds of them.
+//! `[discovery]` as it is written, and what it makes of a machine that is listed.
 use super::endpoint::{EndpointSpec, ProbeSpec};
 use super::naming::HostnameSpec;
 use super::reader::At;
-use super::spec::Spec;
 use crate::base::{Permille, Span};
-use crate::discovery::{DiscoveredEndpoint, DiscoveredLists, endpoint_name};
+use crate::discovery::{DiscoveredEndpoint, endpoint_name};
 use crate::dns::Name;
 use crate::geo::Network;
 use crate::plan::ConsulQuery;
@@ -39,7 +37,7 @@ pub(crate) struct DiscoverySpec {
     pub(crate) max_endpoints: At<usize>,
 }
 
-/// Where its lists come from.
+/// The source of its lists.
 #[derive(Debug)]
 pub(crate) enum DiscoverySourceSpec {
     File(String),
@@ -54,7 +52,13 @@ impl DiscoverySpec {
         self.token_file.iter().chain(&self.roots)
     }
 
-    fn endpoint(&self, number: usize, id: &str, own: &DiscoveredEndpoint) -> EndpointSpec {
+    /// An endpoint of its list; `number` is its own place in the config.
+    pub(super) fn endpoint(
+        &self,
+        number: usize,
+        id: &str,
+        own: &DiscoveredEndpoint,
+    ) -> EndpointSpec {
         let at = &self.name.at;
         let port = own.port.filter(|_| self.probe_port);
         let hostname = own.hostname.as_ref();
@@ -101,43 +105,6 @@ impl DiscoverySpec {
                 })
             }),
             discovery: u16::try_from(number).ok(),
-        }
-    }
-}
-
-impl Spec {
-    /// Tells whether it has any discovery.
-    #[must_use]
-    pub fn discovers(&self) -> bool {
-        !self.discovery.is_empty()
-    }
-
-    /// Adds the endpoints that are discovered, each where its discovery says.
-    pub fn add_discovered(&mut self, lists: &DiscoveredLists) {
-        for (number, own) in self.discovery.iter().enumerate() {
-            let Some(list) = lists.0.get(&own.name.value) else {
-                continue;
-            };
-            let endpoints = list.iter().map(|(id, one)| own.endpoint(number, id, one));
-            let place = |one: &At<String>, wanted: &Option<At<String>>| {
-                wanted.as_ref().is_some_and(|own| own.value == one.value)
-            };
-            // Unknown ones are told where names are looked up.
-            let into = match &own.service {
-                Some(_) => {
-                    let mut services = self.services.iter_mut();
-                    let service = services.find(|one| place(&one.name, &own.service));
-                    service.map(|one| &mut one.endpoints)
-                }
-                None => {
-                    let mut regions = self.regions.iter_mut();
-                    let region = regions.find(|one| place(&one.name, &own.region));
-                    region.map(|one| &mut one.endpoints)
-                }
-            };
-            if let Some(into) = into {
-                into.extend(endpoints);
-            }
         }
     }
 }

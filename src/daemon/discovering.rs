@@ -16,20 +16,17 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, spawn_blocking};
 use tracing::{error, info, warn};
 
-use super::prepared::{Keys, Prepared, Source};
+use super::prepared::Source;
 use super::reader::ReaderMessage;
 use super::weigh::opening;
-use crate::config;
 use crate::discovery::{
     DiscoveredLists, DiscoveryEngine, DiscoveryInput, DiscoveryNotice, DiscoveryOutput,
     DiscoveryReport, KeptList,
 };
 use crate::io::clock::Clock;
 use crate::io::discovery::{self, WatchedSource};
-use crate::io::files::{self, Beside};
 use crate::io::log_line::LogList;
 use crate::io::state;
-use crate::names::KnownNames;
 use crate::plan::{Plan, Zoning};
 
 /// Longest wait when there is nothing to do.
@@ -37,9 +34,6 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// Ids of each kind in a line of the log.
 const SHOWN: usize = 20;
-
-/// The one who hears whether lists are in force.
-pub(super) type DiscoveredReply = oneshot::Sender<Result<(), String>>;
 
 /// A thing that the driver is asked for.
 enum DiscoveryWish {
@@ -122,28 +116,6 @@ fn kept(in_force: &Source, clock: Clock) -> Vec<KeptList> {
         super::prepared::tell(&state::set_aside(&path, reason, clock.wall_seconds()));
     }
     kept
-}
-
-/// Compiles the config in force with other lists.
-///
-/// # Errors
-/// The reason why they do not go with it; for a person.
-pub(super) fn draft(
-    lists: &Arc<DiscoveredLists>,
-    source: &Source,
-    names: &Arc<KnownNames>,
-) -> Result<Box<Prepared>, String> {
-    let beside = Beside {
-        discovered: Some(lists),
-        ..source.beside()
-    };
-    let mut loaded = files::load_in_force(&source.spec, beside);
-    loaded.files.names = Arc::clone(names);
-    loaded.files.measured = Arc::new(source.plan.measured());
-    let diagnostics = std::mem::take(&mut loaded.diagnostics);
-    let compiled = config::compile(&loaded.spec, diagnostics, &loaded.files);
-    let (compiled, _) = compiled.map_err(|found| found.render(false))?;
-    Prepared::new(loaded, compiled, Keys::Read).map(Box::new)
 }
 
 struct DiscoveryDriver {

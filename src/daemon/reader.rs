@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use super::declaring::{self, ObjectKeeper, ObjectReply, ObjectWork};
-use super::discovering::{self, DiscoveredReply};
+use super::discovered_lists::{self, DiscoveredReply};
 use super::findings;
 use super::geo_keeper::{Freshness, GeoKeeper};
 use super::judge::{Judgement, Occasion};
@@ -198,7 +198,7 @@ impl Reader {
             self.readdress(known)?;
         }
         for (lists, reply) in discovered {
-            let outcome = match discovering::draft(&lists, &self.source(), &self.names) {
+            let outcome = match discovered_lists::draft(&lists, &self.source(), &self.names) {
                 Ok(prepared) => {
                     let read = Ok((prepared, Judgement::discovered()));
                     self.hand_over(read, Force::No, Vec::new())?

@@ -30,7 +30,7 @@ pub use engine::{DiscoveryEngine, DiscoveryInput, DiscoveryOutput};
 pub use json::json_list;
 pub use list::{DiscoveredEndpoint, DiscoveredLists, EndpointList, ListedMachine, endpoint_name};
 pub use report::{DiscoveryNotice, DiscoveryReport, KeptList};
-pub use watched::{Admission, DiscoveryRules};
+pub use watched::{DiscoveryRules, EndpointAdmission};
 
 use crate::base::Span;
 

@@ -1,4 +1,4 @@
-//! What others see of discoveries: operators, the log, the disk.
+//! Discoveries as others see them: operators, the log, the disk.
 use serde::{Deserialize, Serialize};
 
 use super::list::EndpointList;

@@ -23,7 +23,7 @@ fn rules(changes_per_minute: usize, max_shrink: u16) -> DiscoveryRules {
         changes_per_minute,
         max_shrink: Permille(max_shrink),
         most: 1000,
-        admission: Admission(Arc::new(|own| {
+        admission: EndpointAdmission(Arc::new(|own| {
             let first = own.addresses.first()?.to_string();
             first
                 .starts_with("203.")

@@ -10,7 +10,7 @@ use crate::base::{Moment, Permille};
 
 /// Tells why an endpoint may not be one of a discovery, if it may not.
 #[derive(Clone)]
-pub struct Admission(pub Arc<dyn Fn(&DiscoveredEndpoint) -> Option<String> + Send + Sync>);
+pub struct EndpointAdmission(pub Arc<dyn Fn(&DiscoveredEndpoint) -> Option<String> + Send + Sync>);
 
 /// The bounds of a discovery.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct DiscoveryRules {
     /// Endpoints that a list may have.
     pub most: usize,
     /// Endpoints that may be its.
-    pub admission: Admission,
+    pub admission: EndpointAdmission,
 }
 
 /// A fault of a discovery.
@@ -379,8 +379,8 @@ fn differences(from: &EndpointList, to: &EndpointList) -> [Vec<String>; 3] {
     ]
 }
 
-impl fmt::Debug for Admission {
+impl fmt::Debug for EndpointAdmission {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("Admission")
+        out.write_str("EndpointAdmission")
     }
 }

@@ -25,6 +25,7 @@ use crate::geo::{Atlas, ClassHit, Country, Location, Network, Territory};
 
 mod access;
 mod acme;
+mod admission;
 mod alias;
 mod cluster;
 pub mod cohort_order;

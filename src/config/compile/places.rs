@@ -366,7 +366,10 @@ fn endpoint(
 fn warn_of_empty(spec: &Spec, places: &Places<'_>, found: &mut Diagnostics) {
     let used: BTreeSet<RegionId> = places.endpoints.iter().map(|one| one.region).collect();
     for (place, region) in spec.regions.iter().enumerate() {
-        if used.contains(&RegionId::from_index(place)) {
+        let mut sources = spec.discovery.iter().filter_map(|own| own.region.as_ref());
+        if used.contains(&RegionId::from_index(place))
+            || sources.any(|own| own.value == region.name.value)
+        {
             continue;
         }
         let message = format!("region `{}` has no endpoints", region.name.value);

@@ -10,6 +10,7 @@ use tokio::time::sleep;
 
 use super::resolve::NameResolver;
 use crate::base::Span;
+use crate::base::limits::DISCOVERED_LIST_BYTES;
 use crate::discovery::{self, DiscoveryInput, EndpointList, json_list};
 use crate::plan::{Discovery, DiscoverySource, Resolving};
 
@@ -17,8 +18,6 @@ mod web;
 
 use web::{ConsulWatch, WebDocument};
 
-/// Octets of a list.
-const LIST_BYTES: u64 = 16 * 1024 * 1024;
 /// Time between two looks at a file.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Least time between two questions to Consul, which answers at once whenever anything changes.
@@ -51,7 +50,7 @@ impl WatchedSource {
 }
 
 /// A source that is asked one question after the other.
-enum Asked {
+enum AskedSource {
     File,
     Web(WebDocument),
     Srv(NameResolver),
@@ -91,31 +90,33 @@ pub async fn watch(own: WatchedSource, to: UnboundedSender<DiscoveryInput>) {
 }
 
 impl WatchedSource {
-    fn asked(&self) -> Result<Asked, String> {
+    fn asked(&self) -> Result<AskedSource, String> {
         Ok(match &self.source {
-            DiscoverySource::File(_) => Asked::File,
-            DiscoverySource::Url(web) => Asked::Web(WebDocument::new(web)?),
+            DiscoverySource::File(_) => AskedSource::File,
+            DiscoverySource::Url(web) => AskedSource::Web(WebDocument::new(web)?),
             DiscoverySource::Srv(_) => {
                 let resolving = self.resolving.clone().unwrap_or_default();
-                Asked::Srv(NameResolver::new(&resolving))
+                AskedSource::Srv(NameResolver::new(&resolving))
             }
-            DiscoverySource::Consul(web, query) => Asked::Consul(ConsulWatch::new(web, query)?),
+            DiscoverySource::Consul(web, query) => {
+                AskedSource::Consul(ConsulWatch::new(web, query)?)
+            }
         })
     }
 
-    async fn ask(&self, asked: &mut Asked) -> Result<EndpointList, String> {
+    async fn ask(&self, asked: &mut AskedSource) -> Result<EndpointList, String> {
         let timeout = Duration::from_millis(self.timeout.0);
         match (&self.source, asked) {
             (DiscoverySource::File(path), _) => read(path).await,
-            (_, Asked::Web(document)) => json_list(&document.get(timeout).await?),
-            (_, Asked::Consul(consul)) => consul.ask(self.every, timeout).await,
-            (DiscoverySource::Srv(name), Asked::Srv(resolver)) => {
+            (_, AskedSource::Web(document)) => json_list(&document.get(timeout).await?),
+            (_, AskedSource::Consul(consul)) => consul.ask(self.every, timeout).await,
+            (DiscoverySource::Srv(name), AskedSource::Srv(resolver)) => {
                 let asked = tokio::time::timeout(timeout, resolver.services(name));
                 asked
                     .await
                     .map_err(|_| "no resolver answers in time".to_owned())?
             }
-            (_, Asked::File | Asked::Srv(_)) => Err("the source is another".to_owned()),
+            (_, AskedSource::File | AskedSource::Srv(_)) => Err("the source is another".to_owned()),
         }
     }
 }
@@ -123,7 +124,7 @@ impl WatchedSource {
 async fn read(path: &Path) -> Result<EndpointList, String> {
     let path = path.to_owned();
     let read = tokio::task::spawn_blocking(move || {
-        let text = crate::io::keep::read(&path, LIST_BYTES);
+        let text = crate::io::keep::read(&path, DISCOVERED_LIST_BYTES);
         let text = text.map_err(|error| error.to_string())?;
         json_list(&text.ok_or("there is no such file")?)
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Response, Url};
 
-use super::LIST_BYTES;
+use crate::base::limits::DISCOVERED_LIST_BYTES;
 use crate::base::{Secret, Span};
 use crate::discovery::{EndpointList, consul_list};
 use crate::io::web;
@@ -140,8 +140,10 @@ async fn content(mut response: Response) -> Result<Vec<u8>, String> {
     let mut octets = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| told(&error))? {
         octets.extend_from_slice(&chunk);
-        if octets.len() as u64 > LIST_BYTES {
-            return Err(format!("the list is longer than {LIST_BYTES} octets"));
+        if octets.len() as u64 > DISCOVERED_LIST_BYTES {
+            return Err(format!(
+                "the list is longer than {DISCOVERED_LIST_BYTES} octets"
+            ));
         }
     }
     Ok(octets)

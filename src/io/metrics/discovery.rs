@@ -4,9 +4,9 @@ use crate::discovery::DiscoveryReport;
 use crate::engine::Figures;
 
 /// Counters by what they count.
-type Counted = (&'static str, &'static str, fn(&DiscoveryReport) -> u64);
+type DiscoveryCounter = (&'static str, &'static str, fn(&DiscoveryReport) -> u64);
 
-const COUNTERS: [Counted; 3] = [
+const COUNTERS: [DiscoveryCounter; 3] = [
     (
         "waypost_discovery_failures_total",
         "Questions to the source of a discovery that brought no list.",

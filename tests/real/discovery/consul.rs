@@ -94,7 +94,7 @@ fn a_service_of_consul_is_followed_by_blocking_queries() {
     let text = "token = \"s3cret\"\nservice = \"api\"\n[discovery.web.consul]\nurl = \"http://127.0.0.1:8500/\"\nservice = \"web\"\ntags = [\"v2\"]";
     configure(&world, text);
     // The endpoints are a service's own, beside the one that the config states.
-    let own = "[[services.api.endpoints]]\nname = \"own\"\nregion = \"eu\"\nprovider = \"other\"\ntier = 2\naddresses = [\"127.9.0.98\"]\n[discovery.web]\n";
+    let own = "[[services.api.endpoints]]\nname = \"web-127.9.0.8-8080\"\nregion = \"eu\"\nprovider = \"other\"\ntier = 2\naddresses = [\"127.9.0.98\"]\n[discovery.web]\n";
     let config = fs::read_to_string(world.path("config.toml")).unwrap();
     let config = config
         .replace("[discovery.web]\n", own)
@@ -133,5 +133,16 @@ fn a_service_of_consul_is_followed_by_blocking_queries() {
             .iter()
             .any(|own| !own.contains("index="))
     });
+    // What does not go with the config is refused whole, and well when it is gone.
+    let both = ["127.9.0.1", "127.9.0.3"];
+    catalog.set(8, &["127.9.0.1", "127.9.0.3", "127.9.0.4", "127.9.0.8"]);
+    wait_for_fault(Some("unfit"), &both);
+    let why = status()["reason"].to_string();
+    assert!(
+        why.contains("a second endpoint `web-127.9.0.8-8080`"),
+        "{why}"
+    );
+    catalog.set(9, &both);
+    wait_for_fault(None, &both);
     drop(up);
 }
