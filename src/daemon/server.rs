@@ -111,15 +111,19 @@ pub(crate) struct Server {
 impl Server {
     /// Publishes the first table, and begins to answer.
     pub(crate) async fn start(mut start: Start) -> Result<Self, Failure> {
-        let (prepared, descriptors) = (start.prepared, start.sockets.descriptors()?);
-        let (plan, descriptors) = (prepared.plan, Arc::new(descriptors));
+        let (prepared, descriptors) = (start.prepared, Arc::new(start.sockets.descriptors()?));
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
         let (clock, health, agreed) = (before.clock, before.health.take(), before.agreed());
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
-        let (state, history) = new_state(&plan, &prepared.zones, (clock, &commands), start.around);
+        let (state, history) = new_state(
+            &prepared.plan,
+            &prepared.zones,
+            (clock, &commands),
+            start.around,
+        );
         let (ready, metrics, heartbeat, audit) = shared(&state);
         let around = (start.sockets.take_peers(), &metrics, &heartbeat);
-        let (cluster, carrier, keys) = carrier::join(&plan, (clock, &agreed), around)?;
+        let (cluster, carrier, keys) = carrier::join(&prepared.plan, (clock, &agreed), around)?;
         let patience = FirstAnswer::beside(&start.predecessor);
         let wanted = (prepared.zones, patience, keys);
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
@@ -129,9 +133,9 @@ impl Server {
         share_declared(&cluster, &mut zones.driver, (&commands, &in_force))?;
         let reading = (start.config, start.watch, (&in_force, &audit));
         let ((reader, readings), comparer, (names, holding)) = reader(reading, clock, zones.names)?;
-        let discoveries = follow_sources(clock, &in_force, reader.clone());
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
+            discoveries: follow_sources(clock, &in_force, reader.clone()),
             in_force,
             clock,
             metrics: metrics.clone(),
@@ -142,18 +146,21 @@ impl Server {
             reader,
             comparer,
             names,
-            discoveries,
             cluster,
             carrier,
             onlooker: start.onlooker,
             upgrades: upgrades.requests,
         };
-        let first = (plan.clone(), zones.served, prepared.sizes);
+        let first = (prepared.plan.clone(), zones.served, prepared.sizes);
         let mut core_loop = ControlLoop::new(first, zones.driver, (zones.keeper, health), handles);
         core_loop.settle(&mut zones.events).await;
         let tables = announce((&ready, &core_loop), clock, (&commands, &audit));
         let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &tables);
-        let served = service((clock, metrics), (tables, deferred, start.secrets), &plan)?;
+        let served = service(
+            (clock, metrics),
+            (tables, deferred, start.secrets),
+            &prepared.plan,
+        )?;
         let (doors, streams) = open(doors, served)?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
@@ -170,7 +177,7 @@ impl Server {
         };
         Ok(Self {
             clock,
-            plan,
+            plan: prepared.plan,
             audit,
             commands,
             stop,

@@ -10,7 +10,10 @@ use crate::base::{Moment, Permille};
 
 /// Tells why an endpoint may not be one of a discovery, if it may not.
 #[derive(Clone)]
-pub struct EndpointAdmission(pub Arc<dyn Fn(&DiscoveredEndpoint) -> Option<String> + Send + Sync>);
+pub struct EndpointAdmission(pub Arc<FindObstacle>);
+
+/// A look at an endpoint for what keeps it out; for a person.
+type FindObstacle = dyn Fn(&DiscoveredEndpoint) -> Option<String> + Send + Sync;
 
 /// The bounds of a discovery.
 #[derive(Clone, Debug)]

@@ -55,8 +55,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         let change = [&geo.source, &after.geo.source];
         found.tell(KIND, "[geo] database", change);
     }
-    let canaries = [canaries.len(), after.canaries.len()];
-    found.fall(KIND, "canaries", canaries);
+    found.fall(KIND, "canaries", [canaries.len(), after.canaries.len()]);
     for endpoint in endpoints {
         let Endpoint {
             name,
@@ -84,10 +83,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     }
     guards(guard, &after.guard, found);
     asked(resolving, &after.resolving, found);
-    for own in discoveries {
-        let next = after.discoveries.iter().find(|next| next.name == own.name);
-        next.iter().for_each(|next| discovered(own, next, found));
-    }
+    listed([discoveries, &after.discoveries], found);
     listeners(server, &after.server, found);
     let state = sides.map(|side| side.zoning.state.clone().unwrap_or_default());
     if state[0] != state[1] {
@@ -139,7 +135,14 @@ fn asked(before: &Resolving, after: &Resolving, found: &mut Findings) {
     }
 }
 
-/// Compares what a discovery's list may be.
+/// Compares what lists of discoveries that stay may be.
+fn listed([before, after]: [&[Discovery]; 2], found: &mut Findings) {
+    for own in before {
+        let next = after.iter().find(|next| next.name == own.name);
+        next.iter().for_each(|next| discovered(own, next, found));
+    }
+}
+
 fn discovered(before: &Discovery, after: &Discovery, found: &mut Findings) {
     let of = |key| format!("discovery {} {key}", before.name);
     if after.max_shrink > before.max_shrink {

@@ -193,8 +193,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         control,
     };
     let mut plan = build(spec, files, parts, found);
-    plan.resolving = resolving;
-    plan.discoveries = discoveries;
+    (plan.resolving, plan.discoveries) = (resolving, discoveries);
     plan.cluster = cluster.map(Arc::new);
     plan.maintenance = maintenance::resolve(spec, &plan, found);
     check_bounds(spec, &plan, found);

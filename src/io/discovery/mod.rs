@@ -3,10 +3,10 @@
 //! One task for each source, which asks, tells what came, and waits. What is done with a list is decided in [`crate::discovery`]. A list is told each
 //! time, whether it has changed or not, so that its age is known.
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::resolve::NameResolver;
 use crate::base::Span;
@@ -53,7 +53,7 @@ impl WatchedSource {
 enum AskedSource {
     File,
     Web(WebDocument),
-    Srv(NameResolver),
+    Srv(Box<NameResolver>),
     Consul(ConsulWatch),
 }
 
@@ -96,7 +96,7 @@ impl WatchedSource {
             DiscoverySource::Url(web) => AskedSource::Web(WebDocument::new(web)?),
             DiscoverySource::Srv(_) => {
                 let resolving = self.resolving.clone().unwrap_or_default();
-                AskedSource::Srv(NameResolver::new(&resolving))
+                AskedSource::Srv(Box::new(NameResolver::new(&resolving)))
             }
             DiscoverySource::Consul(web, query) => {
                 AskedSource::Consul(ConsulWatch::new(web, query)?)

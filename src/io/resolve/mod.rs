@@ -62,21 +62,29 @@ impl NameResolver {
     pub async fn services(&self, name: &Name) -> Result<EndpointList, String> {
         let asked = foreign(name).ok_or("no resolver takes the name")?;
         let found = self.resolver()?.lookup(asked, RecordType::SRV).await;
-        let found = found.map_err(|error| match error {
-            NetError::Dns(DnsError::NoRecordsFound(none)) => match none.response_code {
-                ResponseCode::NXDomain => "there is no such name".to_owned(),
-                ResponseCode::NoError => "the name has no SRV records".to_owned(),
-                code => format!("the resolver says {code}"),
-            },
-            other => other.to_string(),
-        })?;
-        let records = found
-            .answers()
-            .iter()
-            .filter_map(|record| match &record.data {
-                RData::SRV(own) => Some(own),
-                _ => None,
-            });
+        let found = match found {
+            Ok(found) => found,
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
+                let code = none.response_code;
+                return Err(
+                    match (
+                        code == ResponseCode::NXDomain,
+                        code == ResponseCode::NoError,
+                    ) {
+                        (true, _) => "there is no such name".to_owned(),
+                        (false, true) => "the name has no SRV records".to_owned(),
+                        (false, false) => format!("the resolver says {code}"),
+                    },
+                );
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        let records = found.answers().iter().filter_map(|record| {
+            let RData::SRV(own) = &record.data else {
+                return None;
+            };
+            Some(own)
+        });
         let records: Vec<&SRV> = records.collect();
         let priorities: BTreeSet<u16> = records.iter().map(|own| own.priority).collect();
         let machines = records.iter().filter(|own| !own.target.is_root());

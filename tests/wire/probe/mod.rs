@@ -181,6 +181,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         maps: Arc::default(),
         claimants: Vec::new(),
         resolving: Resolving::default(),
+        discoveries: Vec::new(),
         cluster: None,
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
