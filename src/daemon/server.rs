@@ -25,7 +25,7 @@ use super::keeper::{BeforeStart, Keeper, KeptOrders};
 use super::key_sharing::KeySharing;
 use super::maintenance::MaintenanceKeeper;
 use super::names::{NameHandle, NameHolds, NamesBefore};
-use super::prepared::Prepared;
+use super::prepared::{Prepared, Source};
 use super::reader::{self, InForce};
 use super::runtimes::{Probes, Streams};
 use super::sockets::{Doors, OpenDoors, Sockets};
@@ -111,26 +111,21 @@ pub(crate) struct Server {
 impl Server {
     /// Publishes the first table, and begins to answer.
     pub(crate) async fn start(mut start: Start) -> Result<Self, Failure> {
-        let (prepared, descriptors) = (start.prepared, Arc::new(start.sockets.descriptors()?));
+        let (prepared, descriptors) = (start.prepared, start.sockets.descriptors()?);
+        let (plan, descriptors) = (prepared.plan, Arc::new(descriptors));
         let mut before = BeforeStart::open(&prepared.zones.zoning)?;
         let (clock, health, agreed) = (before.clock, before.health.take(), before.agreed());
         let (commands, command_queue) = mpsc::channel(COMMANDS_WAITING);
-        let (state, history) = new_state(
-            &prepared.plan,
-            &prepared.zones,
-            (clock, &commands),
-            start.around,
-        );
+        let (state, history) = new_state(&plan, &prepared.zones, (clock, &commands), start.around);
         let (ready, metrics, heartbeat, audit) = shared(&state);
         let around = (start.sockets.take_peers(), &metrics, &heartbeat);
-        let (cluster, carrier, keys) = carrier::join(&prepared.plan, (clock, &agreed), around)?;
+        let (cluster, carrier, keys) = carrier::join(&plan, (clock, &agreed), around)?;
         let patience = FirstAnswer::beside(&start.predecessor);
         let wanted = (prepared.zones, patience, keys);
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
         let (probes, prober, report_queue) = prober(clock)?;
-        let in_force = Arc::new(RwLock::new(prepared.source));
-        share_declared(&cluster, &mut zones.driver, (&commands, &in_force))?;
+        let in_force = share_declared(&cluster, &mut zones.driver, (&commands, prepared.source))?;
         let reading = (start.config, start.watch, (&in_force, &audit));
         let ((reader, readings), comparer, (names, holding)) = reader(reading, clock, zones.names)?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
@@ -151,16 +146,12 @@ impl Server {
             onlooker: start.onlooker,
             upgrades: upgrades.requests,
         };
-        let first = (prepared.plan.clone(), zones.served, prepared.sizes);
+        let first = (plan.clone(), zones.served, prepared.sizes);
         let mut core_loop = ControlLoop::new(first, zones.driver, (zones.keeper, health), handles);
         core_loop.settle(&mut zones.events).await;
         let tables = announce((&ready, &core_loop), clock, (&commands, &audit));
         let (deferred, updates) = hand_on(clock, (zones.service, zones.screen), &tables);
-        let served = service(
-            (clock, metrics),
-            (tables, deferred, start.secrets),
-            &prepared.plan,
-        )?;
+        let served = service((clock, metrics), (tables, deferred, start.secrets), &plan)?;
         let (doors, streams) = open(doors, served)?;
         let (stop, stopped) = oneshot::channel();
         let channels = Channels {
@@ -177,7 +168,7 @@ impl Server {
         };
         Ok(Self {
             clock,
-            plan: prepared.plan,
+            plan,
             audit,
             commands,
             stop,
@@ -477,15 +468,18 @@ fn not_answering(error: &io::Error) -> Failure {
     format!("cannot start answering: {error}")
 }
 
-/// Shares what is declared, if there is anybody to share it with.
+/// Shares what is declared, if there is anybody to share it with; gives the config in force.
 fn share_declared(
     cluster: &Option<ClusterDriver>,
     zones: &mut ZoneDriver,
-    with: (&mpsc::Sender<Command>, &InForce),
-) -> Result<(), Failure> {
+    (commands, source): (&mpsc::Sender<Command>, Arc<Source>),
+) -> Result<InForce, Failure> {
+    let in_force = Arc::new(RwLock::new(source));
+    let with = (commands, &in_force);
     let copy = cluster.as_ref().map(|own| own.copy().clone());
     let begun = copy.map_or(Ok(()), |copy| declared_sharing::begin(copy, zones, with));
-    begun.map_err(|error| no_thread(&error))
+    begun.map_err(|error| no_thread(&error))?;
+    Ok(in_force)
 }
 
 type Requests = std::sync::mpsc::Sender<reader::ReaderMessage>;
