@@ -38,6 +38,7 @@
 //! | 1 | [`geo`] | address -> place -> network class; knows no DNS, opens no files |
 //! | 2 | [`text`] | text in TOML taken apart: tables and values with their places, and all that is wrong with them |
 //! | 2 | [`names`] | machines that are known by name: which is asked for when, and which addresses it has; knows time, as an argument, and no sockets |
+//! | 2 | [`discovery`] | endpoints that are discovered: which list of a source is taken, how much of it at once, what goes on where none comes; knows time, as an argument, and no sockets |
 //! | 2 | [`keys`] | when keys are published, when they sign, when they go; knows time, as an argument, and no files |
 //! | 2 | [`import`] | configs of other servers -> a config, zone files, and what could not be said; text to text |
 //! | 3 | [`monitor`] | how an endpoint can be checked: one file for each type, with its keys, defaults, files and needs |
@@ -202,6 +203,7 @@ pub mod base;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod discovery;
 pub mod dns;
 pub mod engine;
 pub mod geo;

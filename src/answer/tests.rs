@@ -67,6 +67,7 @@ pub(super) fn bare_plan(identity: Option<&str>) -> Plan {
         views: Arc::default(),
         claimants: Vec::new(),
         resolving: Resolving::default(),
+        discoveries: Vec::new(),
         cluster: None,
         atlas: atlas(),
         geo: GeoFile {

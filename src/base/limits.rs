@@ -373,6 +373,10 @@ pub const DNSTAP_FILE_BYTES: u64 = 64 * 1024 * 1024;
 pub const NOTIFY_TOGETHER: usize = 200;
 /// Octets of the file of the addresses of names.
 pub const NAMES_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// Octets of the file of discovered endpoints.
+pub const DISCOVERED_BYTES: u64 = 64 * 1024 * 1024;
+/// Octets of a list of endpoints, as its source has it.
+pub const DISCOVERED_LIST_BYTES: u64 = 16 * 1024 * 1024;
 /// Octets of the file of tables of measured times.
 pub const MEASURED_FILE_BYTES: u64 = 256 * 1024 * 1024;
 /// Questions for addresses of names that are out at once.

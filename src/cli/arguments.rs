@@ -303,6 +303,9 @@ pub(super) struct Reload {
     /// Accept a config that weakens what is in force, or drops more of it than `[guard]` allows
     #[arg(long)]
     pub(super) force: bool,
+    /// Accept the list that this discovery holds back, in place of reading the config
+    #[arg(long, value_name = "DISCOVERY", conflicts_with = "force")]
+    pub(super) accept: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -50,6 +50,7 @@ mod cost;
 mod declared;
 mod demo;
 mod describe;
+mod discovered;
 mod drill;
 mod endpoint_lines;
 mod explain;

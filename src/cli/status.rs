@@ -2,6 +2,7 @@
 use std::process::ExitCode;
 
 use super::arguments;
+use super::discovered::discovery_line;
 use super::endpoint_lines::{endpoint_lines, load};
 use super::present::{Paint, ago, bar, line, percent};
 use super::remote::Remote;
@@ -87,6 +88,9 @@ fn head(out: &mut String, status: &Status, paint: Paint) {
     }
     for name in &status.names {
         name_line(out, name, paint);
+    }
+    for own in &status.discoveries {
+        discovery_line(out, own, paint);
     }
     if let Some(certificate) = &status.certificate {
         let now = Clock::start().wall_seconds();

@@ -29,6 +29,8 @@ pub(crate) struct EndpointSpec {
     /// In place of its services' monitors.
     pub(crate) monitors: Option<Box<WatchSpec>>,
     pub(crate) probe: Option<Box<ProbeSpec>>,
+    /// The place of the discovery that it came by.
+    pub(crate) discovery: Option<u16>,
 }
 
 impl EndpointSpec {

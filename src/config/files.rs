@@ -10,6 +10,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::discovery::DiscoveredLists;
 use crate::dns::Name;
 use crate::geo::Database;
 use crate::names::KnownNames;
@@ -30,6 +31,8 @@ pub struct Files {
     pub written: BTreeMap<PathBuf, u64>,
     /// The addresses of machines that are known by name; they are assumed where nothing is said of them.
     pub names: Arc<KnownNames>,
+    /// The endpoints that are discovered, as they were added to the config.
+    pub discovered: Arc<DiscoveredLists>,
 }
 
 /// A geo database that was compiled before.
@@ -80,6 +83,7 @@ impl FromIterator<(PathBuf, FileBrought)> for Files {
             measured: Arc::default(),
             written: BTreeMap::new(),
             names: Arc::default(),
+            discovered: Arc::default(),
         }
     }
 }

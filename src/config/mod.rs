@@ -10,6 +10,7 @@
 //! | [`declared`] | objects that no file has, compiled with the files |
 //! | `spec` | the config as written |
 //! | `catalog` | zones that catalogs list |
+//! | `discovery`, `discovered` | sources of endpoints, and what they list added to the config |
 //! | `zone_files` | the files of zones |
 //! | `schema` | what an editor may know of the config |
 //! | `compile` | what names mean, what does not go together, and the plan |
@@ -28,6 +29,8 @@ mod cluster;
 mod compile;
 pub mod copy;
 pub mod declared;
+mod discovered;
+mod discovery;
 mod dynamic;
 mod endpoint;
 pub mod environment;

@@ -13,7 +13,9 @@ impl Spec {
         let tsig = tsig.filter(is_here).map(|secret| &secret.at);
         let cookies = self.server.defence.cookies.secrets.iter();
         let cohorts = self.server.cohort_key.iter().map(|key| &key.at);
+        let discovery = self.discovery.iter().filter_map(|own| own.token.as_ref());
         let all = tsig.chain(cookies.map(|secret| &secret.at)).chain(cohorts);
+        let all = all.chain(discovery.map(|token| &token.at));
         let filled = self.document.filled();
         let mut here = all.filter(|at| filled.iter().all(|(place, _)| place != *at));
         if let Some(at) = here.find(|at| is_open(self.document.path_of(at.start))) {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::Files;
 use super::cluster::ClusterSpec;
+pub(crate) use super::discovery::DiscoverySpec;
 pub(crate) use super::dynamic::{DynamicSpec, ObjectRuleSpec, RecordRuleSpec};
 pub(crate) use super::endpoint::{EndpointSpec, ProbeSpec};
 use super::maintenance::MaintenanceSpec;
@@ -68,6 +69,7 @@ pub struct Spec {
     pub(crate) acme: AcmeSpec,
     pub(crate) dynamic: DynamicSpec,
     pub(crate) resolvers: ResolversSpec,
+    pub(crate) discovery: Vec<DiscoverySpec>,
     pub(crate) cluster: Option<ClusterSpec>,
 }
 
@@ -478,6 +480,8 @@ impl Spec {
         }
         let roots = self.resolvers.roots.as_ref();
         wanted.extend(roots.map(|path| self.resolve(path)));
+        let discovery = self.discovery.iter().flat_map(DiscoverySpec::files);
+        wanted.extend(discovery.map(|path| self.resolve(path)));
         let secrets = self.server.defence.cookies.file.as_ref();
         wanted.extend(secrets.map(|path| self.resolve(path)));
         wanted.extend(
@@ -506,7 +510,11 @@ impl Spec {
         let webhooks = self.control.webhooks.iter();
         let control = control.chain(webhooks.filter_map(|one| one.secret.as_ref()));
         let cluster = self.cluster.iter().flat_map(ClusterSpec::secrets);
-        let all = keys.chain(control).chain(cluster);
+        let discovery = self
+            .discovery
+            .iter()
+            .filter_map(|own| own.token_file.as_ref());
+        let all = keys.chain(control).chain(cluster).chain(discovery);
         all.map(|path| self.resolve(path)).collect()
     }
 

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::carrier::CarrierKeeper;
 use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
+use super::discovering::DiscoveryHandle;
 use super::keeper::KeptOrders;
 use super::names::{NameHandle, NameHolds};
 use super::reader::{InForce, ReaderMessage, Reading};
@@ -47,6 +48,8 @@ pub(crate) struct Handles {
     pub(crate) in_force: InForce,
     /// Machines that are known by name.
     pub(super) names: NameHandle,
+    /// Endpoints that are discovered.
+    pub(super) discoveries: DiscoveryHandle,
     /// The other nodes; absent: it stands alone.
     pub(super) cluster: Option<ClusterDriver>,
     /// The carrier of records to them and from them.

@@ -30,11 +30,14 @@ pub(super) struct ComposingConfig {
 }
 
 impl ControlLoop {
-    /// Has the names of the config in force resolved.
+    /// Has the names of the config in force resolved, and its discoveries followed.
     pub(super) fn resolve_names(&self) {
         let in_force = self.handles.in_force.read();
         let in_force = in_force.unwrap_or_else(PoisonError::into_inner);
         self.handles.names.use_plan(&self.plan, &in_force.zoning);
+        self.handles
+            .discoveries
+            .use_plan(&self.plan, &in_force.zoning);
     }
 
     /// Has the zones of a config composed; what is served stays until all are there.
@@ -76,6 +79,7 @@ impl ControlLoop {
         let outcome = outcome.map(|zones| {
             self.scales.sizes = sizes;
             self.handles.names.use_plan(&plan, &source.zoning);
+            self.handles.discoveries.use_plan(&plan, &source.zoning);
             self.use_source(source);
             self.apply(plan, zones)
         });

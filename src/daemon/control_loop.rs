@@ -5,7 +5,6 @@
 //! nothing; whether a new plan may be taken is weighed apart (`weigh`). Reports and probes that are due are taken together with
 //! those of the next milliseconds ([`PROBE_BATCH`]), for thousands come a second. An order, or the first report after a pause,
 //! waits for nothing. Answering goes on in the listeners' threads from the last published table, whatever happens to this task.
-use std::sync::mpsc::SendError;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +25,7 @@ use super::order_words;
 use super::ordered;
 use super::pushed;
 use super::readdress;
-use super::reader::{ReaderMessage, Reading, ReloadWaiters, Request};
+use super::reader::{Reading, ReloadWaiters, Request};
 use super::reload_effects::{Opened, opened_by};
 use super::upgrade::{self, Hold};
 use super::weigh::{Scales, Weighed};
@@ -301,8 +300,12 @@ impl ControlLoop {
             | Command::Declared { .. }
             | Command::Declare { .. }
             | Command::Agree { .. }
+            | Command::Accept { .. }
                 if self.is_held => {}
             Command::Reload { force, reply } => self.ask_reader(Request { force, reply }),
+            Command::Accept { discovery, reply } => {
+                drop(reply.send(self.handles.discoveries.accept(&discovery)));
+            }
             Command::Upgrade { patience, reply } => {
                 self.ask_upgrade(upgrade::UpgradeRequest { patience, reply });
             }
@@ -350,6 +353,7 @@ impl ControlLoop {
             refused: self.scales.last_refusal(now),
             zones: self.zones.status(),
             names: self.handles.names.report(),
+            discoveries: self.handles.discoveries.report(),
             cluster: self.cluster_view().map(|view| view.summary),
             ..self.engine.status(now)
         }
@@ -362,6 +366,7 @@ impl ControlLoop {
             refused: self.scales.last_refusal(now).is_some(),
             zones: self.zones.status(),
             names: self.handles.names.report(),
+            discoveries: self.handles.discoveries.report(),
             cluster: self.cluster_view(),
             ..self.engine.figures(now)
         }
@@ -427,24 +432,6 @@ impl ControlLoop {
         in_force.zoning.state.clone()
     }
 
-    fn ask_reader(&self, request: Request) {
-        let refused = match &self.handles.reader {
-            None => Some((request, "this server has no config file to read again")),
-            Some(reader) => match reader.send(ReaderMessage::Reload(request)) {
-                Err(SendError(ReaderMessage::Reload(request))) => {
-                    Some((request, "the thread that reads the config has ended"))
-                }
-                Ok(())
-                | Err(SendError(
-                    ReaderMessage::Names(_) | ReaderMessage::Declare(..) | ReaderMessage::Share(..),
-                )) => None,
-            },
-        };
-        if let Some((request, why)) = refused {
-            drop(request.reply.send(Err(why.to_owned())));
-        }
-    }
-
     /// Has what was read again taken into force, or says why not.
     fn take(&mut self, reading: Reading) {
         match reading {
@@ -506,6 +493,7 @@ impl ControlLoop {
     /// Says what became of a reload; after a refusal everything is as it was.
     pub(super) fn conclude(&mut self, outcome: Result<String, String>, waiting: ReloadWaiters) {
         match &outcome {
+            _ if waiting.is_discovered => {}
             Ok(_) => self.scales.taken(),
             Err(text) => self.refuse(None, text),
         }

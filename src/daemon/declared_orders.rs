@@ -1,11 +1,12 @@
 //! Orders about declared objects and questions about whole configs, handed on to the threads that read and compare those, and what those who watch are told
 //! of anything declared. Where there is no such thread, whoever asked hears that nobody answers.
+use std::sync::mpsc::SendError;
 use std::sync::{Arc, PoisonError};
 
 use super::comparer::ComparerReply;
 use super::control_loop::ControlLoop;
 use super::declaring::{ObjectReply, ObjectWork};
-use super::reader::ReaderMessage;
+use super::reader::{ReaderMessage, Request};
 use crate::config::declared::DeclaredObjects;
 use crate::io::control::{ComparedConfig, ComparedPart, ProvedConfig};
 use crate::io::history::event::TimelineEvent;
@@ -20,6 +21,28 @@ impl ControlLoop {
         };
         // Whoever asked hears that nobody answers.
         drop(unsent);
+    }
+
+    /// Has the config read again.
+    pub(super) fn ask_reader(&self, request: Request) {
+        let refused = match &self.handles.reader {
+            None => Some((request, "this server has no config file to read again")),
+            Some(reader) => match reader.send(ReaderMessage::Reload(request)) {
+                Err(SendError(ReaderMessage::Reload(request))) => {
+                    Some((request, "the thread that reads the config has ended"))
+                }
+                Ok(())
+                | Err(SendError(
+                    ReaderMessage::Names(_)
+                    | ReaderMessage::Discovered(..)
+                    | ReaderMessage::Declare(..)
+                    | ReaderMessage::Share(..),
+                )) => None,
+            },
+        };
+        if let Some((request, why)) = refused {
+            drop(request.reply.send(Err(why.to_owned())));
+        }
     }
 
     /// Has a config held against the one in force.

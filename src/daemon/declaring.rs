@@ -18,7 +18,7 @@ use crate::config::declared::{
 };
 use crate::config::{Diagnostics, Files};
 use crate::io::control::ObjectsDone;
-use crate::io::files::{self, Loaded};
+use crate::io::files::{self, Beside, Loaded};
 use crate::io::state::objects::ObjectFile;
 use crate::names::KnownNames;
 
@@ -68,7 +68,11 @@ impl ObjectKeeper {
             return Ok(Err(done));
         }
         let next = Arc::new(judged.next.clone());
-        let mut loaded = files::load_in_force(&source.spec, &next);
+        let beside = Beside {
+            declared: Some(&next),
+            ..source.beside()
+        };
+        let mut loaded = files::load_in_force(&source.spec, beside);
         refuse_files(source, &loaded)?;
         loaded.files.names = Arc::clone(names);
         loaded.files.measured = Arc::new(source.plan.measured());

@@ -32,6 +32,8 @@ pub(super) struct Judgement {
     pub(super) changes: Option<String>,
     /// Whoever asked for it has the right to: only files that changed on the way are weighed.
     pub(super) is_declared: bool,
+    /// It is the config in force with other endpoints that were discovered.
+    pub(super) is_discovered: bool,
 }
 
 impl Judgement {
@@ -40,6 +42,14 @@ impl Judgement {
         Self {
             is_declared: true,
             ..Self::default()
+        }
+    }
+
+    /// That of other endpoints that were discovered: the bounds of their discovery have judged it.
+    pub(super) fn discovered() -> Self {
+        Self {
+            is_discovered: true,
+            ..Self::declared()
         }
     }
 
@@ -63,6 +73,7 @@ impl Judgement {
             weakened,
             changes,
             is_declared: false,
+            is_discovered: false,
         }
     }
 }

@@ -15,6 +15,7 @@
 //! | `keeper` | what the engine knows, kept; orders that wait for the disk |
 //! | `prepared` | a config that was read, with all that the cores need of it |
 //! | `names` | machines that are known by name: resolvers asked, and what is known handed on |
+//! | `discovering`, `discovered_lists` | sources of endpoints asked, and their lists compiled |
 //! | `readdress` | other addresses of them, on their way into force |
 //! | `dry_start` | a start without sockets, so that what a config costs can be counted |
 //! | `reader` | the thread that reads the config, and files of zones, again |
@@ -51,6 +52,8 @@ mod declared_orders;
 mod declared_sharing;
 mod declared_words;
 mod declaring;
+mod discovered_lists;
+mod discovering;
 mod distribution;
 pub(crate) mod dry_start;
 mod expiry;

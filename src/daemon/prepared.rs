@@ -11,7 +11,7 @@ use crate::config::declared::DeclaredObjects;
 use crate::config::{Compiled, FiledZone, Files, Spec};
 use crate::dns::Name;
 use crate::dns::zone::signed::Steered;
-use crate::io::files::Loaded;
+use crate::io::files::{Beside, Loaded};
 use crate::io::keys::Store;
 use crate::io::state::geo_data::GeoData;
 use crate::io::state::{self, Damage};
@@ -58,6 +58,16 @@ pub(crate) enum Keys {
     Advance(Time),
     /// They are read.
     Read,
+}
+
+impl Source {
+    /// All that it was compiled with beside its files.
+    pub(crate) fn beside(&self) -> Beside<'_> {
+        Beside {
+            declared: Some(&self.declared),
+            discovered: Some(&self.brought.discovered),
+        }
+    }
 }
 
 impl Prepared {

@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use super::declaring::{self, ObjectKeeper, ObjectReply, ObjectWork};
+use super::discovered_lists::{self, DiscoveredReply};
 use super::findings;
 use super::geo_keeper::{Freshness, GeoKeeper};
 use super::judge::{Judgement, Occasion};
@@ -32,15 +33,15 @@ use super::shared_text::{self, SharedReply, SharedText};
 use super::watched::{ConfigRead, WatchRecorder};
 use crate::config;
 use crate::config::declared::ObjectRefusal;
+use crate::discovery::DiscoveredLists;
 use crate::dns::Name;
 use crate::io::audit::AuditTrail;
 use crate::io::background;
 use crate::io::control::{Force, ObjectsDone};
 use crate::io::files;
-use crate::io::files::Watch;
+use crate::io::files::{Beside, Watch};
 use crate::io::log_line::LogList;
 use crate::names::KnownNames;
-use crate::plan::MeasuredInForce;
 use crate::zones::Filed;
 
 /// How often the files are looked at.
@@ -63,6 +64,8 @@ pub(super) enum ReaderMessage {
     Reload(Request),
     /// To make a plan of the config in force with these addresses of names.
     Names(Arc<KnownNames>),
+    /// To take these discovered endpoints into force.
+    Discovered(Arc<DiscoveredLists>, DiscoveredReply),
     /// To change what is declared.
     Declare(ObjectWork, ObjectReply),
     /// To take a release of the shared config into force; what its file held before is told.
@@ -97,6 +100,8 @@ pub(super) struct ReloadWaiters {
     replies: Vec<Reply>,
     /// The changes that it makes, for whoever asked.
     pub(super) changes: Option<String>,
+    /// The files are those in force, so that it says nothing of others that were refused.
+    pub(super) is_discovered: bool,
     reader: Sender<Result<String, String>>,
 }
 
@@ -178,11 +183,12 @@ impl Reader {
     /// Does what was asked for: the last addresses count, and a config is read with them.
     fn take(&mut self, messages: Vec<ReaderMessage>) -> Result<(), Ended> {
         let (mut requests, mut names, mut declared) = (Vec::new(), None, Vec::new());
-        let mut shared = Vec::new();
+        let (mut shared, mut discovered) = (Vec::new(), Vec::new());
         for message in messages {
             match message {
                 ReaderMessage::Reload(request) => requests.push(request),
                 ReaderMessage::Names(known) => names = Some(known),
+                ReaderMessage::Discovered(lists, reply) => discovered.push((lists, reply)),
                 ReaderMessage::Declare(order, reply) => declared.push((order, reply)),
                 ReaderMessage::Share(text, reply) => shared.push((text, reply)),
             }
@@ -190,6 +196,17 @@ impl Reader {
         if let Some(known) = names {
             self.names = Arc::clone(&known);
             self.readdress(known)?;
+        }
+        for (lists, reply) in discovered {
+            let outcome = match discovered_lists::draft(&lists, &self.source(), &self.names) {
+                Ok(prepared) => {
+                    let read = Ok((prepared, Judgement::discovered()));
+                    self.hand_over(read, Force::No, Vec::new())?
+                }
+                Err(why) => Err(why),
+            };
+            // At the end of the server nobody wants it any more.
+            drop(reply.send(outcome.map(drop)));
         }
         for (order, reply) in declared {
             // Whoever has gone was told that nothing is known of it.
@@ -273,12 +290,15 @@ impl Reader {
         replies: Vec<Reply>,
     ) -> Result<Result<String, String>, Ended> {
         let (reader, done) = std::sync::mpsc::channel();
+        let judged = outcome.as_ref().map(|(_, judgement)| judgement);
+        let is_discovered = judged.is_ok_and(|own| own.is_discovered);
         self.send(Reading::Config {
             outcome,
             force,
             waiting: ReloadWaiters {
                 replies,
                 changes: None,
+                is_discovered,
                 reader,
             },
         })?;
@@ -353,8 +373,7 @@ impl Reader {
             (false, true) => Occasion::Asked,
             (false, false) => Occasion::Signalled,
         };
-        let measured = self.source().plan.measured();
-        let (outcome, watch) = compile(&self.config, &self.names, measured);
+        let (outcome, watch) = compile(&self.config, &self.names, &self.source());
         let before = watch.map(|watch| std::mem::replace(&mut self.watch, watch));
         let outcome = outcome.map(|prepared| {
             let judgement = Judgement::of(&self.source(), &prepared.source, occasion);
@@ -409,15 +428,20 @@ impl Reader {
 fn compile(
     path: &Path,
     names: &Arc<KnownNames>,
-    measured: MeasuredInForce,
+    in_force: &Source,
 ) -> (Result<Box<Prepared>, String>, Option<Watch>) {
-    let mut loaded = match files::load(path) {
+    let beside = Beside {
+        // They may be on the disk alone.
+        declared: None,
+        ..in_force.beside()
+    };
+    let mut loaded = match files::load_beside(path, beside) {
         Err(unreadable) => return (Err(unreadable.to_string()), None),
         Ok(loaded) => loaded,
     };
     let watch = loaded.watch();
     loaded.files.names = Arc::clone(names);
-    loaded.files.measured = Arc::new(measured);
+    loaded.files.measured = Arc::new(in_force.plan.measured());
     let diagnostics = std::mem::take(&mut loaded.diagnostics);
     let compiled = config::compile(&loaded.spec, diagnostics, &loaded.files);
     let prepared = match compiled {

@@ -23,10 +23,10 @@ use super::sink::Sink;
 use super::sockets::Sockets;
 use super::upgrade::{Program, on_a_thread};
 use super::{Failure, findings, log, runtimes};
-use crate::config::{self, Compiled, Diagnostics};
+use crate::config::{self, Compiled, Diagnostics, Severity};
 use crate::io::clock::Clock;
 use crate::io::control::{ControlSurroundings, LogReport};
-use crate::io::files::{self, Loaded, Watch};
+use crate::io::files::{self, Beside, Loaded, Watch};
 use crate::io::handover::Predecessor;
 use crate::io::log_line::LogList;
 use crate::io::node_name::NodeName;
@@ -161,12 +161,15 @@ struct ReadConfig {
 }
 
 impl ReadConfig {
-    /// Reads it. What is declared and does not go with the files costs itself, and not the start.
+    /// Reads it. What is declared or discovered and does not go with the files costs itself, and not the start.
     fn read(path: &Path) -> Result<Self, Failure> {
-        let (mut declared, mut conflicts) = (None, Vec::new());
+        let (mut declared, mut discovered, mut conflicts) = (None, None, Vec::new());
         loop {
-            let mut loaded = files::load_declaring(path, declared.as_ref())
-                .map_err(|error| error.to_string())?;
+            let beside = Beside {
+                declared: declared.as_ref(),
+                discovered: discovered.as_ref(),
+            };
+            let mut loaded = files::load_beside(path, beside).map_err(|error| error.to_string())?;
             let watch = loaded.watch();
             // Nothing is assumed of names here: those that nothing is known of have no address.
             let kept = crate::io::state::names::read(&loaded.spec.state()).0;
@@ -181,6 +184,13 @@ impl ReadConfig {
                         watch,
                         conflicts,
                     });
+                }
+                Err(found) if !loaded.files.discovered.is_empty() => {
+                    let errors = found.list().into_iter();
+                    let mut errors = errors.filter(|own| own.severity == Severity::Error);
+                    let why = errors.next().map_or(String::new(), |own| own.message);
+                    conflicts.push(format!("discovered endpoints: {why}"));
+                    discovered = Some(Arc::default());
                 }
                 Err(found) if loaded.declared.is_empty() => {
                     let shown = found.render(has_colours(&std::io::stderr()));

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -20,11 +20,12 @@ use super::cluster::ClusterDriver;
 use super::comparer::Comparer;
 use super::control_loop::ControlLoop;
 use super::declared_sharing;
+use super::discovering::DiscoveryHandle;
 use super::keeper::{BeforeStart, Keeper, KeptOrders};
 use super::key_sharing::KeySharing;
 use super::maintenance::MaintenanceKeeper;
 use super::names::{NameHandle, NameHolds, NamesBefore};
-use super::prepared::Prepared;
+use super::prepared::{Prepared, Source};
 use super::reader::{self, InForce};
 use super::runtimes::{Probes, Streams};
 use super::sockets::{Doors, OpenDoors, Sockets};
@@ -124,12 +125,12 @@ impl Server {
         let doors = Doors::open_control(start.sockets, state, start.predecessor)?;
         let mut zones = FirstZones::of(before, (&metrics, &audit), wanted).await?;
         let (probes, prober, report_queue) = prober(clock)?;
-        let in_force = Arc::new(RwLock::new(prepared.source));
-        share_declared(&cluster, &mut zones.driver, (&commands, &in_force))?;
+        let in_force = share_declared(&cluster, &mut zones.driver, (&commands, prepared.source))?;
         let reading = (start.config, start.watch, (&in_force, &audit));
         let ((reader, readings), comparer, (names, holding)) = reader(reading, clock, zones.names)?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
+            discoveries: follow_sources(clock, &in_force, reader.clone()),
             in_force,
             clock,
             metrics: metrics.clone(),
@@ -467,15 +468,18 @@ fn not_answering(error: &io::Error) -> Failure {
     format!("cannot start answering: {error}")
 }
 
-/// Shares what is declared, if there is anybody to share it with.
+/// Shares what is declared, if there is anybody to share it with; gives the config in force.
 fn share_declared(
     cluster: &Option<ClusterDriver>,
     zones: &mut ZoneDriver,
-    with: (&mpsc::Sender<Command>, &InForce),
-) -> Result<(), Failure> {
+    (commands, source): (&mpsc::Sender<Command>, Arc<Source>),
+) -> Result<InForce, Failure> {
+    let in_force = Arc::new(RwLock::new(source));
+    let with = (commands, &in_force);
     let copy = cluster.as_ref().map(|own| own.copy().clone());
     let begun = copy.map_or(Ok(()), |copy| declared_sharing::begin(copy, zones, with));
-    begun.map_err(|error| no_thread(&error))
+    begun.map_err(|error| no_thread(&error))?;
+    Ok(in_force)
 }
 
 type Requests = std::sync::mpsc::Sender<reader::ReaderMessage>;
@@ -506,6 +510,12 @@ fn reader(
     let reader = reader.transpose().map_err(|error| no_thread(&error))?;
     let names = names.start(clock, reader.clone());
     Ok(((reader, queue), comparer, names))
+}
+
+/// Starts to follow the sources of endpoints.
+fn follow_sources(clock: Clock, in_force: &InForce, reader: Option<Requests>) -> DiscoveryHandle {
+    let source = in_force.read().unwrap_or_else(PoisonError::into_inner);
+    DiscoveryHandle::start(clock, &source, reader)
 }
 
 /// A prober, with the runtime that its probes run in and what they report.

@@ -46,7 +46,7 @@ pub(super) fn draft(shared: &SharedText, source: &Source, names: &Arc<KnownNames
         Some(_) | None => {}
     }
     let text = (&*shared.path, &*shared.text);
-    let mut loaded = files::load_in_force_with(&source.spec, &source.declared, text);
+    let mut loaded = files::load_in_force_with(&source.spec, source.beside(), text);
     loaded.files.names = Arc::clone(names);
     loaded.files.measured = Arc::new(source.plan.measured());
     let diagnostics = std::mem::take(&mut loaded.diagnostics);

@@ -80,6 +80,7 @@ impl Scales {
                 weakened,
                 changes,
                 is_declared,
+                is_discovered: _,
             } = judgement;
             let mut complaints: Vec<String> = cut.iter().cloned().collect();
             if !weakened.is_empty() {

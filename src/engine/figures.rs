@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use crate::base::{Family, Moment, Permille, RegionId, ServiceId, SlotId, Span};
+use crate::discovery::DiscoveryReport;
 use crate::health::guard::Doubt;
 use crate::names::NameReport;
 use crate::plan::{AllDown, Plan};
@@ -36,6 +37,8 @@ pub struct Figures {
     pub slots: Vec<SlotFigures>,
     /// Machines that are known by name; they are looked after elsewhere.
     pub names: Vec<NameReport>,
+    /// Sources of endpoints; they are looked after elsewhere.
+    pub discoveries: Vec<DiscoveryReport>,
     /// Zones; they are looked after elsewhere.
     pub zones: Vec<ZoneStatus>,
     /// The cluster, if the node is of one; other nodes are spoken to elsewhere.
@@ -131,6 +134,7 @@ pub(super) fn figures(engine: &Engine, now: Moment) -> Figures {
         targets: targets.collect(),
         slots: slots.collect(),
         names: Vec::new(),
+        discoveries: Vec::new(),
         zones: Vec::new(),
         cluster: None,
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::base::{Utc, shown};
+use crate::discovery::DiscoveryReport;
 use crate::names::NameReport;
 use crate::share::ClusterSummary;
 
@@ -60,6 +61,9 @@ pub struct Status {
     /// Machines that are known by name.
     #[serde(default)]
     pub names: Vec<NameReport>,
+    /// Sources of endpoints.
+    #[serde(default)]
+    pub discoveries: Vec<DiscoveryReport>,
     /// The cluster, if the node is of one; known to whoever speaks to the others, not to the engine.
     #[serde(default)]
     pub cluster: Option<ClusterSummary>,
@@ -194,6 +198,9 @@ pub struct EndpointStatus {
     /// Tells whether the config has it serve nobody (`enabled = false`).
     #[serde(default)]
     pub disabled: bool,
+    /// The discovery that it came by; absent where the config states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discovery: Option<String>,
     /// What it can carry, in the operator's unit; absent where no bound is stated.
     #[serde(default)]
     pub capacity: Option<u32>,

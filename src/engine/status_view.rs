@@ -68,6 +68,7 @@ pub(super) fn status(engine: &Engine, now: Moment) -> Status {
         maintenance: Vec::new(),
         // They are looked after elsewhere.
         names: Vec::new(),
+        discoveries: Vec::new(),
         zones: Vec::new(),
         cluster: None,
         regions: view.regions(),
@@ -118,6 +119,7 @@ impl StatusView<'_> {
                 load_thousandths,
                 weight_now_thousandths: weight,
                 capacity_now_thousandths: capacity,
+                discovery: plan.discovery_of(id).map(|own| own.name.clone()),
                 ..self.endpoint(endpoint, targets, &orders)
             };
             regions[endpoint.region.index()].endpoints.push(status);
@@ -150,6 +152,7 @@ impl StatusView<'_> {
             weight_now_thousandths: None,
             capacity_now_thousandths: None,
             disabled: !endpoint.enabled,
+            discovery: None,
             capacity: endpoint.capacity,
             load_thousandths: None,
             hostname: endpoint.named.as_ref().map(|own| own.name.to_string()),

@@ -1,13 +1,14 @@
 //! Everything that waits, listens, reads a clock or opens a file.
 //!
-//! `audit`, `background`, `clock`, `dnstap`, `publish`, `files`, `history`, `keep`, `keys`, `state`, `metrics`, `notify`, `screen`, `log_line`, `log_rate`, `node_name`, `resolve`, `inherited`, `service_manager` and
-//! `privileges` serve the siblings above them: `serve`, `probe`, `transfer`, `control`, `carry` and `handover`, which do not see
+//! `audit`, `background`, `clock`, `dnstap`, `publish`, `files`, `history`, `keep`, `keys`, `state`, `metrics`, `notify`, `screen`, `log_line`, `log_rate`, `node_name`, `resolve`, `web`, `inherited`, `service_manager` and
+//! `privileges` serve the siblings above them: `serve`, `probe`, `discovery`, `transfer`, `control`, `carry` and `handover`, which do not see
 //! each other. `daemon` joins them to the cores.
 pub mod audit;
 pub mod background;
 pub mod carry;
 pub mod clock;
 pub mod control;
+pub mod discovery;
 pub mod dnstap;
 pub mod files;
 pub mod handover;
@@ -30,3 +31,4 @@ pub mod service_manager;
 pub mod state;
 pub mod terminal;
 pub mod transfer;
+pub mod web;

@@ -61,7 +61,7 @@ pub(super) fn taken(
     let (refused, mut addresses): (Vec<IpAddr>, Vec<IpAddr>) = found
         .addresses
         .iter()
-        .partition(|address| is_refused(**address, private));
+        .partition(|address| is_unfit_address(**address, private));
     let fault = refused.first().copied().map(NameFault::Private);
     if let Some(fault) = fault.clone().filter(|_| addresses.is_empty()) {
         return Err(fault);
@@ -75,7 +75,9 @@ pub(super) fn taken(
     Ok((addresses, fault))
 }
 
-fn is_refused(address: IpAddr, private: PrivateAddresses) -> bool {
+/// Tells that nobody may be sent to an address: it is no machine's, or of a private network where those are refused.
+#[must_use]
+pub fn is_unfit_address(address: IpAddr, private: PrivateAddresses) -> bool {
     let (nobody, inner) = match address.to_canonical() {
         IpAddr::V4(own) => (is_nobody_v4(own), is_inner_v4(own)),
         IpAddr::V6(own) => (is_nobody_v6(own), is_inner_v6(own)),

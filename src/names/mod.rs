@@ -34,7 +34,7 @@ mod watched;
 
 pub use engine::{NameEngine, NameInput, NameOutput, WantedNames};
 pub use fault::{NameFault, NameNotice};
-pub use judge::{LookupFailure, NameAnswer, Resolution};
+pub use judge::{LookupFailure, NameAnswer, Resolution, is_unfit_address};
 pub use known::{KeptName, KnownNames, NameReport, UnknownName};
 
 use crate::base::Span;

@@ -25,12 +25,14 @@ use crate::geo::{Atlas, ClassHit, Country, Location, Network, Territory};
 
 mod access;
 mod acme;
+mod admission;
 mod alias;
 mod cluster;
 pub mod cohort_order;
 pub mod combination;
 mod defence;
 mod demand;
+mod discovery;
 mod dnssec;
 mod dynamic;
 pub mod fleet;
@@ -76,6 +78,7 @@ pub use cohort_order::CohortOrder;
 pub use combination::Combination;
 pub use defence::{Cookies, Defence, RateLimit, ResponseClass};
 pub use demand::{Demands, Units};
+pub use discovery::{ConsulQuery, Discovery, DiscoverySource, WebSource};
 pub use dnssec::{Denial, Division, Expired, ZoneDnssec};
 pub use dynamic::{
     Declarer, Dynamic, ExpectedState, NamePattern, ObjectKind, ObjectRule, RecordRule,
@@ -156,6 +159,8 @@ pub struct Plan {
     pub geo: GeoFile,
     /// The resolvers that are asked for machines that are known by name.
     pub resolving: Resolving,
+    /// Sources of endpoints, in the order of the config.
+    pub discoveries: Vec<Discovery>,
     /// The cluster that this node is of; absent: it stands alone.
     pub cluster: Option<Arc<ClusterRules>>,
 }

@@ -12,10 +12,11 @@ use crate::dns::Name;
 use crate::dns::zone::Mount;
 
 /// Files in the folder of state; none of them is a zone's.
-pub const STATE_FILES: [&str; 10] = [
+pub const STATE_FILES: [&str; 11] = [
     "challenges.json",
     "cluster.log",
     "declared.log",
+    "discovered.log",
     "health.log",
     "lock",
     "measured.log",

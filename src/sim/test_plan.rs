@@ -227,6 +227,7 @@ impl TestPlan {
             views: Arc::default(),
             claimants: Vec::new(),
             resolving: Resolving::default(),
+            discoveries: Vec::new(),
             cluster: None,
             atlas: test_zone::atlas(),
             geo: GeoFile {

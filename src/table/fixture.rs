@@ -99,6 +99,7 @@ impl World {
             views: Arc::default(),
             claimants: Vec::new(),
             resolving: Resolving::default(),
+            discoveries: Vec::new(),
             cluster: None,
             atlas: Arc::clone(&ATLAS),
             geo: GeoFile {

@@ -13,6 +13,7 @@ mod combinations;
 mod config;
 mod cut;
 mod degraded;
+mod discovery;
 mod dnssec;
 mod documents;
 mod fleet;

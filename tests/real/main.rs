@@ -31,6 +31,7 @@ mod defence;
 mod delegation;
 mod described;
 mod digs;
+mod discovery;
 mod disk_lost;
 mod dnssec;
 mod docker;

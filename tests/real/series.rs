@@ -88,6 +88,11 @@ regions = ["eu", "na"]
 [services.data.steering]
 region_trickle = "1%"
 
+[discovery.fleet]
+file = "absent.json"
+region = "eu"
+provider = "own"
+
 [services.plain]
 hostnames = ["plain.example.org"]
 monitors = []
@@ -97,7 +102,7 @@ const ZONE: &str =
     "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 604800 60\n@ NS ns1\nns1 A 127.0.0.20\n";
 
 /// How many there are of each thing that series are for.
-const SIZES: [(&str, usize); 13] = [
+const SIZES: [(&str, usize); 14] = [
     ("node", 1),
     ("region", 3),
     ("service", 3),
@@ -112,6 +117,8 @@ const SIZES: [(&str, usize); 13] = [
     ("receiver", 0),
     // There is no other node.
     ("peer", 0),
+    // Its source is not there.
+    ("discovery", 1),
     // No machine is known by name.
     ("name", 0),
     ("fault name", 0),
@@ -364,6 +371,7 @@ fn check_totals(rows: &BTreeMap<String, Row>) {
         ("receiver of `[notify]`", sum("receiver")),
         ("other node of a cluster", sum("peer")),
         ("machine known by name", sum("name") + sum("fault name")),
+        ("discovery", sum("discovery")),
     ];
     let expected = expected.map(|(each, sum)| (each.to_owned(), sum));
     assert_eq!(totals(), BTreeMap::from(expected));

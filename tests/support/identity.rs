@@ -11,6 +11,8 @@ use waypost::plan::{Pair, Tls};
 
 /// For whom every certificate is.
 pub(crate) const NAME: &str = "ns1.example.org";
+/// An address that certificates are issued for as well.
+const ADDRESS: &str = "127.9.0.200";
 
 /// One that clients trust.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -35,7 +37,8 @@ impl Authority {
 
     pub(crate) fn issue(&self) -> Issued {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec![NAME.to_owned()]).unwrap();
+        let names = [NAME, ADDRESS].map(str::to_owned);
+        let params = CertificateParams::new(names.to_vec()).unwrap();
         Issued {
             certificate: params.signed_by(&key, &self.0).unwrap().pem(),
             key: key.serialize_pem(),

@@ -283,6 +283,7 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
                 };
                 reply.send(result).unwrap();
             }
+            Command::Accept { discovery, reply } => reply.send(Ok(discovery)).unwrap(),
             Command::Compare { text, part, reply } => {
                 reply.send(compared(&text, part)).unwrap();
             }

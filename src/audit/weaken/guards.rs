@@ -4,7 +4,7 @@ use crate::base::Permille;
 use crate::geo::Network;
 use crate::names::PrivateAddresses;
 use crate::plan::{
-    Cookies, Defence, Endpoint, Guard, Losses, NamedMachine, Plan, RateLimit, Resolving,
+    Cookies, Defence, Discovery, Endpoint, Guard, Losses, NamedMachine, Plan, RateLimit, Resolving,
     ResponseClass, Server, Spoken, Tls, Upstream,
 };
 
@@ -44,6 +44,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         resolving,
         // Who sees what is a rule of access.
         views: _,
+        discoveries,
         // Who votes is judged in `cluster`.
         cluster: _,
     } = before;
@@ -56,8 +57,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         let change = [&geo.source, &after.geo.source];
         found.tell(KIND, "[geo] database", change);
     }
-    let canaries = [canaries.len(), after.canaries.len()];
-    found.fall(KIND, "canaries", canaries);
+    found.fall(KIND, "canaries", [canaries.len(), after.canaries.len()]);
     for endpoint in endpoints {
         let Endpoint {
             name,
@@ -85,6 +85,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
     }
     guards(guard, &after.guard, found);
     asked(resolving, &after.resolving, found);
+    listed([discoveries, &after.discoveries], found);
     listeners(server, &after.server, found);
     let state = sides.map(|side| side.zoning.state.clone().unwrap_or_default());
     if state[0] != state[1] {
@@ -133,6 +134,32 @@ fn asked(before: &Resolving, after: &Resolving, found: &mut Findings) {
         || !roots.is_empty() && after.roots.is_empty()
     {
         found.tell(KIND, "[resolvers] roots", ["these alone", "also others"]);
+    }
+}
+
+/// Compares what lists of discoveries that stay may be.
+fn listed([before, after]: [&[Discovery]; 2], found: &mut Findings) {
+    for own in before {
+        let next = after.iter().find(|next| next.name == own.name);
+        next.iter().for_each(|next| discovered(own, next, found));
+    }
+}
+
+fn discovered(before: &Discovery, after: &Discovery, found: &mut Findings) {
+    let of = |key| format!("discovery {} {key}", before.name);
+    if after.max_shrink > before.max_shrink {
+        let change = [before, after].map(|own| own.max_shrink.to_string());
+        found.tell(KIND, &of("max_shrink"), change);
+    }
+    if after.max_endpoints > before.max_endpoints {
+        let change = [before, after].map(|own| own.max_endpoints.to_string());
+        found.tell(KIND, &of("max_endpoints"), change);
+    }
+    let networks = &before.networks;
+    let is_wider =
+        after.networks.is_empty() || after.networks.iter().any(|own| !networks.contains(own));
+    if !networks.is_empty() && is_wider {
+        found.tell(KIND, &of("networks"), ["these alone", "also others"]);
     }
 }
 

@@ -32,6 +32,7 @@
 //! | `given` | whether answers of strict services may leave with them |
 //! | `acme` | who may set challenges |
 //! | `dynamic` | who may declare records |
+//! | `discovery` | sources of endpoints |
 //! | `cluster` | the nodes that share what they see, and whether they can agree |
 //! | `tsig` | keys shared with other servers |
 //! | `views` | clients with zones of their own, and which zones and services those are |
@@ -48,6 +49,7 @@ mod claims;
 mod cluster;
 mod deals;
 mod defence;
+mod discovery;
 mod dynamic;
 mod fences;
 mod followed;
@@ -171,6 +173,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let defence = defence::resolve(spec, files, found);
     let acme = acme::acme(spec, found);
     let dynamic = dynamic::resolve(spec, found);
+    let discoveries = discovery::resolve(spec, &places, files, found);
     let cluster = cluster::resolve(spec, files, found);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
@@ -193,8 +196,12 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         control,
     };
     let mut plan = build(spec, files, parts, found);
+<<<<<<< HEAD
     views.enter(&mut plan);
     plan.resolving = resolving;
+=======
+    (plan.resolving, plan.discoveries) = (resolving, discoveries);
+>>>>>>> discover
     plan.cluster = cluster.map(Arc::new);
     plan.maintenance = maintenance::resolve(spec, &plan, found);
     check_bounds(spec, &plan, found);
@@ -378,6 +385,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     Plan {
         claimants: places::claimants(spec, &parts.places.marks),
         resolving: Resolving::default(),
+        discoveries: Vec::new(),
         cluster: None,
         digest: digest(spec, files),
         policy: policy(spec, files, &parts, &services),
@@ -404,17 +412,19 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
     }
 }
 
-/// The hash of the policy: as if names had the addresses that stand for them, since each node resolves them at times of its own.
+/// The hash of the policy: as if names had the addresses that stand for them, and nothing was discovered, since each node resolves
+/// and discovers at times of its own.
 fn policy(spec: &Spec, files: &Files, parts: &Parts<'_>, services: &[Service]) -> u64 {
     let of =
         |places: &Places<'_>, checks: &Checks<'_>, drafts: &[Draft<'_>], services: &[Service]| {
             policy::of(spec, (places, checks), cohort_key(spec), (drafts, services))
         };
-    if parts.places.endpoints.iter().all(|one| one.named.is_none()) {
+    let is_stated = spec.endpoints().all(|one| one.discovery.is_none());
+    if is_stated && parts.places.endpoints.iter().all(|one| one.named.is_none()) {
         return of(parts.places, parts.checks, parts.drafts, services);
     }
     let mut told = Diagnostics::of_document(&spec.document);
-    let places = Places::resolve(spec, &KnownNames::default(), &mut told);
+    let places = Places::resolve_stated(spec, &KnownNames::default(), &mut told);
     let places = places.measured(spec, parts.places.latency.clone());
     let checks = Checks::resolve(spec, &places, files, &mut told);
     let drafts = services::resolve(spec, &places, &checks, &mut told);
@@ -566,6 +576,7 @@ fn digest(spec: &Spec, files: &Files) -> u64 {
     let hashes: Vec<u8> = texts
         .map(|text| key.hash(text))
         .chain(of_geo)
+        .chain(Some(files.discovered.digest()).filter(|digest| *digest != 0))
         .flat_map(u64::to_le_bytes)
         .collect();
     key.hash(&hashes)

@@ -29,7 +29,13 @@ pub(super) fn webhooks(spec: &Spec, files: &Files, found: &mut Diagnostics) -> V
     list
 }
 
-fn bring(path: &At<String>, spec: &Spec, files: &Files, found: &mut Diagnostics) -> Option<Secret> {
+/// The secret that a file holds.
+pub(super) fn bring(
+    path: &At<String>,
+    spec: &Spec,
+    files: &Files,
+    found: &mut Diagnostics,
+) -> Option<Secret> {
     let message = match files.get(&spec.resolve(path)) {
         Some(Ok(text)) => match std::str::from_utf8(text).map(str::trim) {
             Ok(text) if !text.is_empty() => return Some(Secret(text.to_owned())),

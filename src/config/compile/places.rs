@@ -78,6 +78,24 @@ fn warn_of_internal(spec: &Spec, places: &Places<'_>, found: &mut Diagnostics) {
 
 impl<'s> Places<'s> {
     pub(super) fn resolve(spec: &'s Spec, known: &KnownNames, found: &mut Diagnostics) -> Self {
+        Self::resolve_these(spec, known, found, |_| true)
+    }
+
+    /// The same without endpoints that are discovered.
+    pub(super) fn resolve_stated(
+        spec: &'s Spec,
+        known: &KnownNames,
+        found: &mut Diagnostics,
+    ) -> Self {
+        Self::resolve_these(spec, known, found, |own| own.discovery.is_none())
+    }
+
+    fn resolve_these(
+        spec: &'s Spec,
+        known: &KnownNames,
+        found: &mut Diagnostics,
+        is_wanted: fn(&EndpointSpec) -> bool,
+    ) -> Self {
         let jurisdictions = spec.jurisdictions.iter().map(|one| &*one.name.value);
         let regions = spec.regions.iter().map(|one| &*one.name.value);
         let mut places = Self {
@@ -101,10 +119,10 @@ impl<'s> Places<'s> {
         places.add_jurisdictions(spec, found);
         places.add_agreements(spec, found);
         for region in &spec.regions {
-            places.add_region(region, known, found);
+            places.add_region((region, is_wanted), known, found);
         }
         for service in &spec.services {
-            places.add_own(service, known, found);
+            places.add_own((service, is_wanted), known, found);
         }
         warn_of_empty(spec, &places, found);
         places.default = places.region_ids(&spec.geo.default, found);
@@ -200,7 +218,12 @@ impl<'s> Places<'s> {
         }
     }
 
-    fn add_region(&mut self, spec: &'s RegionSpec, known: &KnownNames, found: &mut Diagnostics) {
+    fn add_region(
+        &mut self,
+        (spec, is_wanted): (&'s RegionSpec, fn(&EndpointSpec) -> bool),
+        known: &KnownNames,
+        found: &mut Diagnostics,
+    ) {
         let id = RegionId::from_index(self.regions.len());
         let jurisdiction = spec.jurisdiction.as_ref().and_then(|name| {
             let place = self.jurisdiction_names.find(name, found)?;
@@ -231,7 +254,7 @@ impl<'s> Places<'s> {
         self.fallback.push(fallback);
         self.claims.push(claims);
         let first = self.endpoints.len();
-        for one in &spec.endpoints {
+        for one in spec.endpoints.iter().filter(|own| is_wanted(own)) {
             let named = self.named(one, known, found);
             self.endpoints.push(endpoint(one, (id, None), named));
             self.written.push(one);
@@ -241,10 +264,15 @@ impl<'s> Places<'s> {
 
     /// The endpoints of a service's own. One whose region is not known belongs to none, which only matters until that is
     /// reported.
-    fn add_own(&mut self, spec: &'s ServiceSpec, known: &KnownNames, found: &mut Diagnostics) {
+    fn add_own(
+        &mut self,
+        (spec, is_wanted): (&'s ServiceSpec, fn(&EndpointSpec) -> bool),
+        known: &KnownNames,
+        found: &mut Diagnostics,
+    ) {
         let service = ServiceId::from_index(self.of_service.len());
         let first = self.endpoints.len();
-        for one in &spec.endpoints {
+        for one in spec.endpoints.iter().filter(|own| is_wanted(own)) {
             let region = one.region.as_ref();
             let place = region.and_then(|name| self.region_names.find(name, found));
             let Some(place) = place else { continue };
@@ -338,7 +366,10 @@ fn endpoint(
 fn warn_of_empty(spec: &Spec, places: &Places<'_>, found: &mut Diagnostics) {
     let used: BTreeSet<RegionId> = places.endpoints.iter().map(|one| one.region).collect();
     for (place, region) in spec.regions.iter().enumerate() {
-        if used.contains(&RegionId::from_index(place)) {
+        let mut sources = spec.discovery.iter().filter_map(|own| own.region.as_ref());
+        if used.contains(&RegionId::from_index(place))
+            || sources.any(|own| own.value == region.name.value)
+        {
             continue;
         }
         let message = format!("region `{}` has no endpoints", region.name.value);

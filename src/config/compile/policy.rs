@@ -14,7 +14,7 @@ use crate::base::{HashKey, Permille};
 use crate::config::cluster::{ClusterNodeSpec, ClusterSpec};
 use crate::config::maintenance::{MaintenanceSpec, WindowLength};
 use crate::config::reader::At;
-use crate::config::spec::Spec;
+use crate::config::spec::{DiscoverySpec, Spec};
 use crate::config::watch::FollowSpec;
 use crate::monitor::source::ProbeSource;
 use crate::plan::{FamilyPairing, Service, Subnets};
@@ -89,6 +89,10 @@ pub(super) fn of(
         .collect();
     zones.sort();
     add(&zones);
+    if !spec.discovery.is_empty() {
+        let all = spec.discovery.iter().map(discovery);
+        add(&all.collect::<Vec<_>>());
+    }
     if let Some(own) = &spec.cluster {
         add(&cluster(own));
     }
@@ -128,6 +132,22 @@ fn window(spec: &MaintenanceSpec) -> impl Debug {
     let (scope, start) = (written(scope.as_ref()), written(start.as_ref()));
     let (name, zone, recurrence) = (&name.value, zone.iana_name(), written(recurrence.as_ref()));
     format!("{name:?} {scope:?} {start:?} {zone:?} {length} {recurrence:?} {lead:?}")
+}
+
+/// A discovery but for its source, which may be another on each node, and for bounds that decide when, not what.
+fn discovery(spec: &DiscoverySpec) -> impl Debug {
+    let (region, service) = (
+        written(spec.region.as_ref()),
+        written(spec.service.as_ref()),
+    );
+    let place = format!(
+        "{region:?} {service:?} {:?}",
+        written(spec.jurisdiction.as_ref())
+    );
+    let networks: Vec<_> = spec.networks.iter().map(|own| own.value).collect();
+    let (name, provider, tier) = (&spec.name.value, &spec.provider, spec.tier);
+    let (weight, port, flatten) = (spec.weight, spec.probe_port, spec.flatten);
+    format!("{name:?} {place} {provider:?} {tier} {weight:?} {port} {flatten:?} {networks:?}")
 }
 
 /// The voters, and their rules: two nodes that differ in them come to different rulings. Which of the nodes this is, and how

@@ -57,6 +57,7 @@ fn read(
             is_disabled: plain(fields.optional("enabled", value::boolean)) == Some(false),
             monitors: watch::read(&mut fields).map(Box::new),
             probe: probe(&mut fields),
+            discovery: None,
             name: name.unwrap_or(At {
                 value: String::new(),
                 at,

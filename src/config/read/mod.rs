@@ -8,6 +8,7 @@ mod catalog;
 mod cluster;
 mod control;
 mod defence;
+mod discovery;
 mod dnssec;
 mod dynamic;
 mod endpoint;
@@ -146,6 +147,7 @@ pub(super) fn spec(path: &Path, document: Document, fields: &mut Fields<'_, '_>)
         dynamic: dynamic::dynamic(fields),
         cluster: cluster::cluster(fields),
         resolvers: resolvers::resolvers(fields),
+        discovery: discovery::discoveries(fields),
         guard,
         ejection_bounds,
         canaries,

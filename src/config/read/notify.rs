@@ -63,7 +63,7 @@ pub(super) fn webhooks(document: &mut Fields<'_, '_>) -> Vec<WebhookSpec> {
 }
 
 /// An address of HTTP, with a host.
-fn url(value: &DeValue<'_>) -> Result<String, Trouble> {
+pub(super) fn url(value: &DeValue<'_>) -> Result<String, Trouble> {
     let text = value::text(value)?;
     let trouble = |why: &str| {
         Trouble::new(format!("`{text}` is no address of HTTP: {why}"))

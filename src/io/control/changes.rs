@@ -43,16 +43,25 @@ pub(super) struct Reloaded {
     result: String,
 }
 
-/// Reads the config again
+/// Reads the config again, or takes a list of discovered endpoints that is held back
 #[utoipa::path(post, path = "/api/v1/reload", tag = "api",
-    params(("force" = Option<bool>, Query, description = "Whether a large shrinkage is meant")),
+    params(
+        ("force" = Option<bool>, Query, description = "Whether a large shrinkage is meant"),
+        ("accept" = Option<String>, Query, description = "In place of that: the discovery whose list is meant"),
+    ),
     responses((status = 200, description = "It is in force", body = Reloaded), (status = "default", description = "Why nothing was changed", body = ApiProblem, content_type = "application/problem+json")))]
 pub(super) async fn reload(
     Given(state): Given<State>,
     Extension(caller): Extension<Caller>,
     uri: Uri,
 ) -> Result<Reply, Refusal> {
-    let force = force(&parameters::of(&uri))?;
+    let parameters = parameters::of(&uri);
+    if let [(key, discovery)] = &*parameters
+        && key == "accept"
+    {
+        return accept(&state, caller, discovery).await;
+    }
+    let force = force(&parameters)?;
     let asked = AskedChange {
         what: json!({ "action": "reload", "force": force == Force::Yes }),
         reason: String::new(),
@@ -63,6 +72,24 @@ pub(super) async fn reload(
     let reload = |reply| Command::Reload { force, reply };
     let outcome = state.order(RELOAD_PATIENCE, reload).await;
     match conclude(begun, &state, outcome, plan).await? {
+        Some(result) => Ok(reply_json(&Reloaded { result })),
+        None => Ok(engine_is_silent()),
+    }
+}
+
+/// Takes the list of a discovery that is held back.
+async fn accept(state: &State, caller: Caller, discovery: &str) -> Result<Reply, Refusal> {
+    let asked = AskedChange {
+        what: json!({ "action": "accept", "discovery": discovery }),
+        reason: String::new(),
+        caller,
+    };
+    let asked = asked.permitted(Permission::Govern, state).await?;
+    let begun = asked.begin(state, Value::Null).await?;
+    let discovery = discovery.to_owned();
+    let accept = |reply| Command::Accept { discovery, reply };
+    let outcome = state.order(ENGINE_PATIENCE, accept).await;
+    match conclude(begun, state, outcome, |_| Value::Null).await? {
         Some(result) => Ok(reply_json(&Reloaded { result })),
         None => Ok(engine_is_silent()),
     }
@@ -420,7 +447,9 @@ fn force(parameters: &Parameters) -> Result<Force, Refusal> {
             ("force", "true") => Force::Yes,
             ("force", "false") => Force::No,
             _ => {
-                let message = format!("{name}={value} is not known here; force=true is");
+                let message = format!(
+                    "{name}={value} is not known here; force=true is, or accept=NAME alone"
+                );
                 return Err(Refusal::bad(message));
             }
         };

@@ -42,6 +42,13 @@ pub enum Command {
         /// The result, or why there is none; for a person.
         reply: oneshot::Sender<Result<String, String>>,
     },
+    /// Take the list of a discovery that is held back.
+    Accept {
+        /// The discovery's name.
+        discovery: String,
+        /// The result, or why there is none; for a person.
+        reply: oneshot::Sender<Result<String, String>>,
+    },
     /// Start the program anew in this one's place.
     Upgrade {
         /// Time that the new one may take until it answers.

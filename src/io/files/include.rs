@@ -5,12 +5,10 @@
 //! How many files there may be, and how large they are together, has a bound. What they say is not known here.
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::watch::{self, Stamp, Watch};
-use super::{Loaded, explain, finish, read};
+use super::{Beside, Loaded, explain, finish, read};
 use crate::base::limits;
-use crate::config::declared::DeclaredObjects;
 use crate::config::{self, Included, Spec};
 
 /// Brings all that the text of a config includes, in order, and watches it.
@@ -70,14 +68,14 @@ pub(super) fn bring(config_path: &Path, text: &str, watch: &mut Watch) -> Vec<In
 #[must_use]
 pub fn load_in_force_with(
     in_force: &Spec,
-    declared: &Arc<DeclaredObjects>,
+    beside: Beside<'_>,
     (path, text): (&Path, &str),
 ) -> Loaded {
     let (config, mut included) = in_force.written();
     for one in included.iter_mut().filter(|one| one.path == path) {
         one.content = Ok(text.as_bytes().to_vec());
     }
-    let texts = (&*included, Some(declared));
+    let texts = (&*included, beside);
     finish((in_force.path(), config), texts, Watch::default())
 }
 

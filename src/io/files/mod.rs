@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -23,7 +23,6 @@ use crate::config::{self, Contact, Diagnostics, Files, Included, Spec, Surroundi
 use crate::dns::Name;
 use crate::io::state;
 use crate::io::state::geo_data::GeoData;
-use crate::names::KnownNames;
 
 /// Readings of a file that changes while it is read.
 const ATTEMPTS: usize = 5;
@@ -34,10 +33,12 @@ const MOVES: &str = "changes all the time while it is read";
 /// Looks at the files of a config because one of them has changed.
 const ROUNDS: usize = 5;
 
+mod beside;
 mod catalogs;
 mod include;
 mod watch;
 
+pub use beside::Beside;
 pub use include::load_in_force_with;
 use watch::Stamp;
 pub use watch::{PATIENCE, Watch};
@@ -91,19 +92,16 @@ impl Loaded {
 /// # Errors
 /// When the config itself cannot be read, is too large, or is not text.
 pub fn load(config_path: &Path) -> Result<Loaded, Unreadable> {
-    load_declaring(config_path, None)
+    load_beside(config_path, Beside::default())
 }
 
-/// The same with these declared objects in place of those that the server of this config has kept.
+/// The same with these objects and endpoints.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_declaring(
-    config_path: &Path,
-    declared: Option<&Arc<DeclaredObjects>>,
-) -> Result<Loaded, Unreadable> {
+pub fn load_beside(config_path: &Path, beside: Beside<'_>) -> Result<Loaded, Unreadable> {
     for _ in 0..ROUNDS {
-        let loaded = load_once(config_path, declared)?;
+        let loaded = load_once(config_path, beside)?;
         if !loaded.own.iter().any(|path| loaded.watch.has_moved(path)) {
             return Ok(loaded);
         }
@@ -127,49 +125,43 @@ pub fn load_text(config_path: &Path, text: &str) -> Result<Loaded, Unreadable> {
             reason: format!("is larger than {} bytes", limits::CONFIG_BYTES),
         });
     }
-    Ok(load_all((config_path, text), Watch::new([]), None))
+    let beside = Beside::default();
+    Ok(load_all((config_path, text), Watch::new([]), beside))
 }
 
-/// Reads all that the config in force names, its text and what it includes as they are in force, with these declared objects.
+/// Reads all that the config in force names, its text and what it includes as they are in force, with these objects and endpoints.
 #[must_use]
-pub fn load_in_force(in_force: &Spec, declared: &Arc<DeclaredObjects>) -> Loaded {
+pub fn load_in_force(in_force: &Spec, beside: Beside<'_>) -> Loaded {
     let (config, included) = in_force.written();
     finish(
         (in_force.path(), config),
-        (&included, Some(declared)),
+        (&included, beside),
         Watch::default(),
     )
 }
 
-fn load_once(
-    config_path: &Path,
-    declared: Option<&Arc<DeclaredObjects>>,
-) -> Result<Loaded, Unreadable> {
+fn load_once(config_path: &Path, beside: Beside<'_>) -> Result<Loaded, Unreadable> {
     let (stamp, bytes) = read(config_path, limits::CONFIG_BYTES);
     let config = config_text(config_path, bytes)?;
     let mut watch = Watch::default();
     watch.add(config_path.to_owned(), stamp);
-    Ok(load_all((config_path, &config), watch, declared))
+    Ok(load_all((config_path, &config), watch, beside))
 }
 
-fn load_all(
-    (config_path, config): (&Path, &str),
-    mut watch: Watch,
-    declared: Option<&Arc<DeclaredObjects>>,
-) -> Loaded {
+fn load_all((config_path, config): (&Path, &str), mut watch: Watch, beside: Beside<'_>) -> Loaded {
     let included = include::bring(config_path, config, &mut watch);
-    finish((config_path, config), (&included, declared), watch)
+    finish((config_path, config), (&included, beside), watch)
 }
 
 fn finish(
     (config_path, config): (&Path, &str),
-    (included, declared): (&[Included], Option<&Arc<DeclaredObjects>>),
+    (included, beside): (&[Included], Beside<'_>),
     mut watch: Watch,
 ) -> Loaded {
     let read =
         |texts: &[DeclaredText]| config::read_within(config_path, config, &around(included, texts));
     let (mut spec, mut diagnostics) = read(&[]);
-    let (declared, unread) = match declared {
+    let (declared, unread) = match beside.declared {
         Some(declared) => (Arc::clone(declared), None),
         None => {
             let (file, damage) = state::objects::ObjectFile::open(&spec.state());
@@ -186,11 +178,14 @@ fn finish(
     let config_files: Vec<PathBuf> = watch.entries.iter().map(|own| own.path.clone()).collect();
     let (catalogs, listing) = catalogs::bring(&spec, &mut watch);
     spec.add_listed(&listing, &mut diagnostics);
+    let discovered = beside::discovered(&spec, beside.discovered);
+    spec.add_discovered(&discovered);
     // What the server writes itself is no change to be read, but for what catalogs list.
     let own: BTreeSet<PathBuf> = spec.written_here().into_iter().collect();
     let (mut files, geo) = bring(&spec, (listing, &own), &mut watch);
-    files.names = Arc::new(known_names(&spec));
-    bring_measured(&spec, &mut files);
+    files.names = Arc::new(beside::known_names(&spec));
+    files.discovered = discovered;
+    beside::bring_measured(&spec, &mut files);
     spec.warn_of_secrets(|path| is_open_to_all(Path::new(path)), &mut diagnostics);
     watch
         .entries
@@ -213,27 +208,6 @@ fn around<'s>(included: &'s [Included], declared: &'s [DeclaredText]) -> Surroun
         declared,
         environment: Some(&|name| std::env::var(name).ok()),
     }
-}
-
-/// The addresses of names as the server of this config has kept them, and assumed ones of others.
-fn known_names(spec: &Spec) -> KnownNames {
-    let (kept, _) = state::names::read(&spec.state());
-    let kept = kept.into_iter().map(|own| (own.name, own.addresses));
-    KnownNames::of(kept.collect()).assumed()
-}
-
-/// The tables of times that the server of this config had in force, and when the present ones were written.
-fn bring_measured(spec: &Spec, files: &mut Files) {
-    let tables = spec.measured_files();
-    if !tables.is_empty() {
-        files.measured = Arc::new(state::measured::read(&spec.state()).0);
-    }
-    let written = tables.into_iter().filter_map(|path| {
-        let written = fs::metadata(&path).and_then(|own| own.modified()).ok()?;
-        let since = written.duration_since(SystemTime::UNIX_EPOCH).ok()?;
-        Some((path, since.as_secs()))
-    });
-    files.written = written.collect();
 }
 
 /// Reads the files of one zone again. They are watched from now on, as what they include now may be new.

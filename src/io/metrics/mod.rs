@@ -56,6 +56,7 @@ mod answer_times;
 pub mod asked;
 mod carried;
 mod cluster;
+mod discovery;
 mod durations;
 mod endpoints;
 mod histogram;
@@ -476,6 +477,7 @@ impl Gathered {
         if let Some(figures) = figures {
             state::write(&mut text, figures);
             names::write(&mut text, figures);
+            discovery::write(&mut text, figures);
             endpoints::write(&mut text, figures, &self.failures);
             services::write(&mut text, figures);
             cluster::write(&mut text, figures.cluster.as_ref());

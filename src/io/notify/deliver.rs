@@ -7,14 +7,13 @@ use reqwest::Client;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tracing::{error, info};
 
 use super::LogEvent;
 use super::body::{self, Speaker};
 use crate::base::limits::NOTIFY_TOGETHER;
 use crate::io::metrics::{Metrics, Notified};
+use crate::io::web;
 use crate::plan::{Webhook, WebhookShape};
 
 /// The time over which what happens is gathered into one message.
@@ -67,7 +66,7 @@ enum Reception {
 impl Delivery {
     /// Tells the receiver what comes, as long as it is in the config.
     pub(super) async fn run(self, mut waiting: mpsc::Receiver<Arc<LogEvent>>) {
-        let client = match client() {
+        let client = match web::client(&[]) {
             Ok(client) => client,
             Err(why) => return self.complain(&why),
         };
@@ -167,26 +166,6 @@ impl Delivery {
     }
 }
 
-/// A client that goes by no proxy, follows no redirect, and trusts the roots of the system.
-fn client() -> Result<Client, String> {
-    let mut roots = RootCertStore::empty();
-    for root in rustls_native_certs::load_native_certs().certs {
-        // A root that cannot be read vouches for nobody.
-        let _ = roots.add(root);
-    }
-    let tls = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .tls_backend_preconfigured(tls)
-        .build()
-        .map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -242,7 +221,9 @@ mod tests {
             drop(listener);
             std::future::pending::<()>().await;
         });
-        let taken = delivery.send(&client().unwrap(), &Value::Null, true).await;
+        let taken = delivery
+            .send(&web::client(&[]).unwrap(), &Value::Null, true)
+            .await;
         receiver.abort();
         let of = |outcome| delivery.metrics.notifications("ops", outcome);
         (taken, of(Notified::Delivered), of(Notified::Failed))

@@ -17,6 +17,7 @@ use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::rdata::SRV;
 use hickory_resolver::proto::rr::{self, RData, RecordType};
 use hickory_resolver::{ResolverBuilder, TokioResolver};
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -24,6 +25,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::base::Span;
+use crate::discovery::{DiscoveredEndpoint, EndpointList, ListedMachine};
 use crate::dns::Name;
 use crate::names::{LookupFailure, NameAnswer, Resolution};
 use crate::plan::{Resolving, Spoken, Upstream};
@@ -52,12 +54,63 @@ impl NameResolver {
         }
     }
 
-    /// Asks for both families of addresses of a name.
-    pub async fn resolve(&self, name: &Name) -> Resolution {
-        let resolver = match &self.own {
+    /// Asks for the machines that SRV records of a name lead to (RFC 2782): each by its name, with its port, its weight, and as a tier below
+    /// the first those of each higher priority.
+    ///
+    /// # Errors
+    /// The reason why there is no answer; for a person.
+    pub async fn services(&self, name: &Name) -> Result<EndpointList, String> {
+        let asked = foreign(name).ok_or("no resolver takes the name")?;
+        let found = self.resolver()?.lookup(asked, RecordType::SRV).await;
+        let found = match found {
+            Ok(found) => found,
+            Err(NetError::Dns(DnsError::NoRecordsFound(none))) => {
+                let code = none.response_code;
+                return Err(
+                    match (
+                        code == ResponseCode::NXDomain,
+                        code == ResponseCode::NoError,
+                    ) {
+                        (true, _) => "there is no such name".to_owned(),
+                        (false, true) => "the name has no SRV records".to_owned(),
+                        (false, false) => format!("the resolver says {code}"),
+                    },
+                );
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        let records = found.answers().iter().filter_map(|record| {
+            let RData::SRV(own) = &record.data else {
+                return None;
+            };
+            Some(own)
+        });
+        let records: Vec<&SRV> = records.collect();
+        let priorities: BTreeSet<u16> = records.iter().map(|own| own.priority).collect();
+        let machines = records.iter().filter(|own| !own.target.is_root());
+        let machines = machines.map(|own| ListedMachine {
+            id: None,
+            endpoint: DiscoveredEndpoint {
+                hostname: home(&own.target).map(|name| name.to_string()),
+                port: Some(own.port),
+                weight: weight(own, &records),
+                rank: u16::try_from(priorities.range(..own.priority).count()).unwrap_or(u16::MAX),
+                ..DiscoveredEndpoint::default()
+            },
+        });
+        ListedMachine::list(machines.collect())
+    }
+
+    fn resolver(&self) -> Result<TokioResolver, String> {
+        match &self.own {
             Some(own) => own.clone(),
             None => of_system(&self.resolving),
-        };
+        }
+    }
+
+    /// Asks for both families of addresses of a name.
+    pub async fn resolve(&self, name: &Name) -> Resolution {
+        let resolver = self.resolver();
         let (resolver, asked) = match (resolver, foreign(name)) {
             (Ok(resolver), Some(asked)) => (resolver, asked),
             (Err(why), _) => return failed(&LookupFailure::Failed(why)),
@@ -87,6 +140,12 @@ fn failed(failure: &LookupFailure) -> Resolution {
     Resolution {
         families: [Err(failure.clone()), Err(failure.clone())],
     }
+}
+
+/// The weight of a record beside the others of its priority: none where nobody of them has one, otherwise a small one in place of 0 (RFC 2782).
+fn weight(own: &SRV, all: &[&SRV]) -> Option<u16> {
+    let mut alike = all.iter().filter(|one| one.priority == own.priority);
+    alike.any(|one| one.weight > 0).then(|| own.weight.max(1))
 }
 
 /// Takes the addresses, the aliases and the least TTL of an answer.

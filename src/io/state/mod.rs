@@ -4,6 +4,7 @@
 //! state/
 //!   geo/                geo databases as they were compiled last
 //!   declared.log        records that were declared by orders and updates
+//!   discovered.log      endpoints that were discovered, as they were in force last
 //!   objects.log         services, monitors, regions and endpoints that were declared by orders
 //!   challenges.json     TXT records that were set by orders and updates
 //!   history/            the timeline, which has a writer of its own ([`crate::io::history`])
@@ -27,6 +28,7 @@
 //! | [`cluster_log`] | how orders of a cluster stand in theirs |
 //! | `declared` | how declared records stand in theirs |
 //! | [`objects`] | how other declared objects do |
+//! | [`discovered`] | how discovered endpoints do |
 //! | `content` | what could be read of a file, and in which form it was |
 //! | [`health_log`] | how health, orders and demand stand in theirs, and when it is written anew |
 //! | `entry_log` | when a file of entries is added to, and when it is written anew |
@@ -54,6 +56,7 @@ mod challenges;
 pub mod cluster_log;
 mod content;
 mod declared;
+pub mod discovered;
 mod entry_log;
 pub mod geo_data;
 mod health_file;

@@ -22,7 +22,7 @@ use super::Question;
 use super::drawn::{self, RegionWeight};
 use super::load::Load;
 use super::measured::{self, MeasuredFacts};
-use super::named::{self, NameFacts};
+use super::named::{self, DiscoveredFacts, NameFacts};
 use super::place::PlaceFacts;
 use super::scope::{self, Scope};
 use super::set::{self, SetFacts};
@@ -80,6 +80,9 @@ pub struct Steered {
     pub endpoints: Vec<String>,
     /// Those of them that are known by name.
     pub named: Vec<NameFacts>,
+    /// Those of them that were discovered.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub discovered: Vec<DiscoveredFacts>,
     /// Addresses of the answer.
     #[schema(value_type = Vec<String>)]
     pub addresses: Vec<IpAddr>,
@@ -238,6 +241,7 @@ pub(super) fn steer(table: &Table, id: ServiceId, family: Family, question: &Que
         tier: endpoints.first().map(|id| plan.endpoints[id.index()].tier),
         endpoints: names.collect(),
         named: named::of(plan, endpoints),
+        discovered: named::discovered(plan, endpoints),
         addresses: selection.map_or(Vec::new(), |found| {
             addresses::read(family, found.records).collect()
         }),

@@ -37,7 +37,7 @@ pub use chosen::ChosenFacts;
 pub use drawn::RegionWeight;
 pub use load::Load;
 pub use measured::{MeasuredFacts, RegionTime};
-pub use named::NameFacts;
+pub use named::{DiscoveredFacts, NameFacts};
 pub use place::PlaceFacts;
 pub use scope::Scope;
 pub use set::SetFacts;

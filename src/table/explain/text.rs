@@ -171,6 +171,10 @@ fn write_steered(
             &format!("{} is {}, {known}", own.endpoint, own.name),
         )?;
     }
+    for own in &steered.discovered {
+        let text = format!("{}, by {} of {}", own.endpoint, own.discovery, own.source);
+        line(out, "discovered", &text)?;
+    }
     if let Some(chosen) = &explanation.chosen {
         return write_chosen(out, explanation, chosen);
     }

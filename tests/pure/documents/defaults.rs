@@ -103,6 +103,17 @@ target = "edge.cdn.test"
 to = ["192.0.2.0/24"]
 render_strict = "EEA"
 #@ [zones.transfer]
+[discovery.one]
+file = "nodes.json"
+region = "fra"
+provider = "acme"
+#@ [discovery.NAME]
+[discovery.two]
+region = "fra"
+provider = "acme"
+[discovery.two.consul]
+service = "web"
+#@ [discovery.NAME.consul]
 [resolvers]
 #@ [resolvers]
 [resolvers.ttl]
@@ -328,7 +339,8 @@ fn decided(text: &str) -> Result<String, String> {
             (plan.policy, plan.server, plan.control, plan.guard),
             (plan.regions, plan.endpoints, plan.monitors, plan.recoveries),
             (plan.slots, plan.targets, plan.services, plan.geo),
-            (plan.resolving, plan.maintenance, plan.cluster),
+            (plan.resolving, plan.discoveries),
+            (plan.maintenance, plan.cluster),
             compiled.zoning,
         )
     ))

@@ -17,9 +17,10 @@ const EDGES: &[(&str, &str)] = &[
     ("import", "geo"),
     ("monitor", "base dns text"),
     ("names", "base dns"),
+    ("discovery", "base dns"),
     ("keys", "base dns"),
-    ("plan", "base dns geo monitor names"),
-    ("config", "base dns geo text monitor names plan"),
+    ("plan", "base dns geo monitor names discovery"),
+    ("config", "base dns geo text monitor names discovery plan"),
     ("health", "base plan"),
     ("share", "base dns health keys"),
     ("steer", "base plan"),
@@ -27,28 +28,36 @@ const EDGES: &[(&str, &str)] = &[
     ("audit", "base dns geo names plan steer table"),
     ("answer", "base dns geo plan table"),
     ("zones", "base dns names keys plan table"),
-    ("engine", "base dns names plan health share table zones"),
+    (
+        "engine",
+        "base dns names discovery plan health share table zones",
+    ),
     (
         "sim",
         "base dns geo text plan config health table answer zones engine",
     ),
     (
         "io",
-        "base dns geo monitor names keys plan config health steer table answer zones engine share",
+        "base dns geo monitor names discovery keys plan config health steer table answer zones engine share",
     ),
     ("hickory", "base answer io"),
     (
         "daemon",
-        "base dns geo names keys plan config health table audit answer zones engine share io",
+        "base dns geo names discovery keys plan config health table audit answer zones engine share io",
     ),
     (
         "cli",
-        "base dns geo import names keys text plan config health steer table audit answer zones engine share sim io daemon",
+        "base dns geo import names discovery keys text plan config health steer table audit answer zones engine share sim io daemon",
     ),
 ];
 /// Parts of `io` that do not see each other.
 const SIBLINGS: &[&str] = &[
-    "serve", "probe", "control", "transfer", "handover", "resolve",
+    "serve",
+    "probe",
+    "control",
+    "transfer",
+    "handover",
+    "discovery",
 ];
 /// Words that may appear only on the two top floors.
 const EFFECTS: &[&str] = &[

@@ -182,6 +182,7 @@ fn plan(watched: &[Watched]) -> Arc<Plan> {
         views: Arc::default(),
         claimants: Vec::new(),
         resolving: Resolving::default(),
+        discoveries: Vec::new(),
         cluster: None,
         atlas: Arc::clone(ATLAS.get_or_init(atlas)),
         geo: GeoFile {
