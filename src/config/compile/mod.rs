@@ -196,12 +196,8 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
         control,
     };
     let mut plan = build(spec, files, parts, found);
-<<<<<<< HEAD
     views.enter(&mut plan);
-    plan.resolving = resolving;
-=======
     (plan.resolving, plan.discoveries) = (resolving, discoveries);
->>>>>>> discover
     plan.cluster = cluster.map(Arc::new);
     plan.maintenance = maintenance::resolve(spec, &plan, found);
     check_bounds(spec, &plan, found);
