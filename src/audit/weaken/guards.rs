@@ -21,6 +21,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         server,
         // Rules of access.
         control: _,
+        views: _,
         guard,
         // Fences, services and what belongs to them.
         jurisdictions: _,
@@ -42,8 +43,6 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
         canaries,
         geo,
         resolving,
-        // Who sees what is a rule of access.
-        views: _,
         discoveries,
         // Who votes is judged in `cluster`.
         cluster: _,
@@ -73,8 +72,7 @@ pub(super) fn judge(sides: [Decisions<'_>; 2], found: &mut Findings) {
             addresses: _,
             named: _,
         } = endpoint;
-        let mut others = after.endpoints.iter();
-        let next = others.find(|other| other.name == *name);
+        let next = after.endpoints.iter().find(|next| next.name == *name);
         if let (Some(own), Some(None)) = (capacity, next.map(|next| next.capacity)) {
             let change = [format!("capacity {own}"), "unlimited".to_owned()];
             found.tell(KIND, &format!("endpoint {name}"), change);

@@ -174,7 +174,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     let acme = acme::acme(spec, found);
     let dynamic = dynamic::resolve(spec, found);
     let discoveries = discovery::resolve(spec, &places, files, found);
-    let cluster = cluster::resolve(spec, files, found);
+    let cluster = cluster::resolve(spec, files, found).map(Arc::new);
     if found.has_errors() && spec.geo.database.is_none() {
         return None; // Nothing can be wrong with the embedded database.
     }
@@ -197,8 +197,7 @@ fn try_compile(spec: &Spec, found: &mut Diagnostics, files: &Files) -> Option<Co
     };
     let mut plan = build(spec, files, parts, found);
     views.enter(&mut plan);
-    (plan.resolving, plan.discoveries) = (resolving, discoveries);
-    plan.cluster = cluster.map(Arc::new);
+    (plan.resolving, plan.discoveries, plan.cluster) = (resolving, discoveries, cluster);
     plan.maintenance = maintenance::resolve(spec, &plan, found);
     check_bounds(spec, &plan, found);
     followed::check(&plan, &places, found);

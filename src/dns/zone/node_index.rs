@@ -138,7 +138,7 @@ impl NodeIndex {
 
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        let home = (hash >> 32) * self.homes as u64 >> 32;
+        let home = ((hash >> 32) * self.homes as u64) >> 32;
         usize::try_from(home).unwrap_or(0)
     }
 }
