@@ -15,6 +15,8 @@ fn value<'a>(line: &'a str, key: &str) -> Option<&'a str> {
 #[test]
 fn every_alert_has_a_runbook_and_a_test() {
     let rules = fs::read_to_string("docker/alerts.yaml").unwrap();
+    let copy = fs::read_to_string("deploy/platform/monitoring/alerts.yaml").unwrap();
+    assert!(rules == copy, "the platform has other rules than docker/");
     let tests = fs::read_to_string("docker/alerts.test.yaml").unwrap();
     let (mut named, mut pages) = (BTreeSet::new(), BTreeSet::new());
     let mut fires = BTreeSet::new();
