@@ -218,7 +218,7 @@ impl Fleet {
     fn round(&mut self) {
         self.offset += STEP;
         self.rounds += 1;
-        self.world.write("clock", &format!("+{}", self.offset));
+        self.world.replace("clock", &format!("+{}", self.offset));
         std::thread::sleep(std::time::Duration::from_millis(1200));
         for question in [
             "mail.example.org A".to_owned(),

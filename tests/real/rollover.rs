@@ -133,7 +133,7 @@ impl Stage {
     fn round(&mut self) {
         self.offset += self.step;
         self.rounds += 1;
-        self.world.write("clock", &format!("+{}", self.offset));
+        self.world.replace("clock", &format!("+{}", self.offset));
         std::thread::sleep(std::time::Duration::from_millis(1200));
         for question in [
             "api.example.org A".to_owned(),
