@@ -13,7 +13,8 @@ use nix::sys::signal::{Signal, kill};
 use waypost::share::AuthorSeal;
 
 use crate::membership::NodeAuthority;
-use crate::rollover::{ask, faketime, make_parent, serve_parent, unbound};
+use crate::rollover::{ask, make_parent, serve_parent, unbound};
+use crate::shown_clock::ShownClock;
 use crate::world::{CONFIG, Process, World, ZONE, dig, get_at, run, wait_for};
 
 const NODES: [&str; 3] = ["fra1", "tor1", "sin1"];
@@ -29,6 +30,7 @@ struct Fleet {
     judges: Vec<Process>,
     nodes: Vec<Process>,
     world: World,
+    clock: ShownClock,
     offset: u64,
     rounds: u32,
     /// Nodes that answer.
@@ -125,7 +127,7 @@ impl Fleet {
                 "ns2      A     127.0.0.42\nns3      A     127.0.0.43",
             );
         world.write("zones/example.org.zone", &zone);
-        world.write("clock", &format!("+{AHEAD}"));
+        let clock = ShownClock::new(&world, AHEAD);
         make_parent(&world);
         let mut fleet = Self {
             nsd: Some(serve_parent(&world, SERVERS, &[])),
@@ -133,6 +135,7 @@ impl Fleet {
             judges: Vec::new(),
             nodes: Vec::new(),
             world,
+            clock,
             offset: AHEAD,
             rounds: 0,
             live: BTreeSet::from([0, 1, 2]),
@@ -168,12 +171,8 @@ impl Fleet {
     /// A command whose clock is the world's.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command
-            .env("LD_PRELOAD", faketime())
-            .env("FAKETIME_TIMESTAMP_FILE", self.world.path("clock"))
-            .env("FAKETIME_NO_CACHE", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .current_dir(self.world.path(""));
+        self.clock.show(&mut command);
+        command.current_dir(self.world.path(""));
         command
     }
 
@@ -218,7 +217,7 @@ impl Fleet {
     fn round(&mut self) {
         self.offset += STEP;
         self.rounds += 1;
-        self.world.replace("clock", &format!("+{}", self.offset));
+        self.clock.set(self.offset);
         std::thread::sleep(std::time::Duration::from_millis(1200));
         for question in [
             "mail.example.org A".to_owned(),

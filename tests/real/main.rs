@@ -71,6 +71,7 @@ mod rooted;
 mod roster;
 mod scrape;
 mod series;
+mod shown_clock;
 mod signals;
 mod signing;
 mod spill;

@@ -1,5 +1,5 @@
 //! Keys are rolled, and the zone goes insecure and comes back, under a validating resolver whose
-//! clock runs with ours, a minute in a second (libfaketime): nobody ever gets an answer that does not
+//! clock runs with ours, a minute in a second: nobody ever gets an answer that does not
 //! validate.
 //!
 //! The parent is a signed zone of NSD; its DS changes when the test, as the parent's operator, has
@@ -7,9 +7,10 @@
 //! not know, so a key that signs too early is not found out here: that is for the model of caches in
 //! `tests/sim/keys`. What is found out is a key, a DS or a signature that is missing, or has expired.
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use crate::shown_clock::ShownClock;
 use crate::world::{CONFIG, Process, World, ZONE, dig, get, run, wait_for};
 
 const RESOLVER: &str = "@127.0.0.30";
@@ -37,21 +38,12 @@ zone:
   zonefile: parent.zone.signed
 ";
 
-/// The library that shows programs another clock; where it is depends on the machine.
-pub(crate) fn faketime() -> PathBuf {
-    let folders = fs::read_dir("/usr/lib").unwrap();
-    let mut found = folders.filter_map(|folder| {
-        let library = folder.ok()?.path().join("faketime/libfaketime.so.1");
-        library.exists().then_some(library)
-    });
-    found.next().expect("tests/run installs faketime")
-}
-
 /// A world whose clock the test moves.
 struct Stage {
     // Ends before the folder with its log does.
     nsd: Option<Process>,
     world: World,
+    clock: ShownClock,
     offset: u64,
     step: u64,
     rounds: u32,
@@ -69,10 +61,11 @@ impl Stage {
             "zones/example.org.zone",
             &ZONE.replace("$TTL 300", "$TTL 60"),
         );
-        world.write("clock", &format!("+{AHEAD}"));
+        let clock = ShownClock::new(&world, AHEAD);
         make_parent(&world);
         Self {
             world,
+            clock,
             offset: AHEAD,
             step: STEP,
             rounds: 0,
@@ -84,12 +77,8 @@ impl Stage {
     /// A command whose clock is the world's.
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command
-            .env("LD_PRELOAD", faketime())
-            .env("FAKETIME_TIMESTAMP_FILE", self.world.path("clock"))
-            .env("FAKETIME_NO_CACHE", "1")
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .current_dir(self.world.path(""));
+        self.clock.show(&mut command);
+        command.current_dir(self.world.path(""));
         command
     }
 
@@ -133,7 +122,7 @@ impl Stage {
     fn round(&mut self) {
         self.offset += self.step;
         self.rounds += 1;
-        self.world.replace("clock", &format!("+{}", self.offset));
+        self.clock.set(self.offset);
         std::thread::sleep(std::time::Duration::from_millis(1200));
         for question in [
             "api.example.org A".to_owned(),

@@ -57,12 +57,6 @@ impl World {
         path
     }
 
-    /// The same in one step: whoever reads the file meanwhile reads all of what was there, or all of what is.
-    pub(crate) fn replace(&self, name: &str, text: &str) {
-        let next = self.write(&format!("{name}.next"), text);
-        fs::rename(next, self.path(name)).unwrap();
-    }
-
     /// Starts a program; its output goes to `NAME.log`.
     pub(crate) fn start(&self, name: &str, command: &mut Command) -> Process {
         let log = self.path(&format!("{name}.log"));
