@@ -8,14 +8,15 @@
 //!
 //! It decides nothing. Where nothing is read again (the demo) nothing is discovered.
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::task::AbortHandle;
 use tracing::{error, info, warn};
 
+use super::latest_writer::LatestWriter;
 use super::prepared::Source;
 use super::reader::ReaderMessage;
 use super::weigh::opening;
@@ -72,6 +73,11 @@ impl DiscoveryHandle {
                 engine: Arc::clone(&handle.engine),
                 clock,
                 state: None,
+                writer: LatestWriter::start(
+                    |folder: &Path, kept: &Vec<KeptList>| state::discovered::write(folder, kept),
+                    state::discovered::path,
+                    "the endpoints that were discovered",
+                ),
                 tasks: BTreeMap::new(),
                 inputs,
                 reader,
@@ -122,6 +128,7 @@ struct DiscoveryDriver {
     engine: Arc<Mutex<DiscoveryEngine>>,
     clock: Clock,
     state: Option<PathBuf>,
+    writer: LatestWriter<Vec<KeptList>>,
     /// The task that asks each source, and what it asks.
     tasks: BTreeMap<String, (WatchedSource, AbortHandle)>,
     inputs: mpsc::UnboundedSender<DiscoveryInput>,
@@ -211,19 +218,9 @@ impl DiscoveryDriver {
     }
 
     fn remember(&self, kept: Vec<KeptList>) {
-        let Some(folder) = self.state.clone() else {
-            return;
-        };
-        spawn_blocking(move || {
-            if let Err(why) = state::discovered::write(&folder, &kept) {
-                let path = state::discovered::path(&folder);
-                error!(
-                    event = "state_unwritable",
-                    "cannot write `{}`: {why}; a restart would not know the endpoints that were discovered",
-                    path.display()
-                );
-            }
-        });
+        if let Some(folder) = &self.state {
+            self.writer.write(folder, kept);
+        }
     }
 }
 

@@ -63,6 +63,7 @@ mod judge;
 mod keeper;
 mod key_sharing;
 mod key_watch;
+mod latest_writer;
 mod log;
 mod log_form;
 mod maintenance;

@@ -7,14 +7,14 @@
 //! ```
 //!
 //! It decides nothing. Where nothing is read again (the demo) no name is resolved.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::spawn_blocking;
 use tracing::{error, info, warn};
 
+use super::latest_writer::LatestWriter;
 use super::reader::ReaderMessage;
 use crate::base::Moment;
 use crate::base::limits::NAME_QUESTIONS;
@@ -125,6 +125,11 @@ impl NamesBefore {
             resolver: NameResolver::new(&Resolving::default()),
             resolving: Resolving::default(),
             state: None,
+            writer: LatestWriter::start(
+                |folder: &Path, kept: &Vec<KeptName>| state::names::write(folder, kept),
+                state::names::path,
+                "the addresses of names",
+            ),
             room: Arc::new(Semaphore::new(NAME_QUESTIONS)),
             answers,
             reader,
@@ -141,6 +146,7 @@ struct NameDriver {
     resolver: NameResolver,
     resolving: Resolving,
     state: Option<PathBuf>,
+    writer: LatestWriter<Vec<KeptName>>,
     room: Arc<Semaphore>,
     answers: mpsc::UnboundedSender<NameInput>,
     reader: std::sync::mpsc::Sender<ReaderMessage>,
@@ -220,19 +226,9 @@ impl NameDriver {
     }
 
     fn remember(&self, kept: Vec<KeptName>) {
-        let Some(folder) = self.state.clone() else {
-            return;
-        };
-        spawn_blocking(move || {
-            if let Err(why) = state::names::write(&folder, &kept) {
-                let path = state::names::path(&folder);
-                error!(
-                    event = "state_unwritable",
-                    "cannot write `{}`: {why}; a restart would not know the addresses of names",
-                    path.display()
-                );
-            }
-        });
+        if let Some(folder) = &self.state {
+            self.writer.write(folder, kept);
+        }
     }
 }
 
