@@ -3,7 +3,7 @@
 //! One task for each source, which asks, tells what came, and waits. What is done with a list is decided in [`crate::discovery`]. A list is told each
 //! time, whether it has changed or not, so that its age is known.
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{Instant, sleep};
@@ -61,7 +61,7 @@ enum AskedSource {
 pub async fn watch(own: WatchedSource, to: UnboundedSender<DiscoveryInput>) {
     let (mut failures, mut asked) = (0, own.asked());
     loop {
-        let began = Instant::now();
+        let (began, before) = (Instant::now(), own.stamp());
         let outcome = match &mut asked {
             Ok(asked) => own.ask(asked).await,
             Err(why) => Err(why.clone()),
@@ -77,7 +77,7 @@ pub async fn watch(own: WatchedSource, to: UnboundedSender<DiscoveryInput>) {
         }
         let pause = Duration::from_millis(discovery::pause(own.every, failures).0);
         match &own.source {
-            DiscoverySource::File(path) => until_changed(path, pause).await,
+            DiscoverySource::File(path) => until_changed((path, before), pause).await,
             // Its answer waits for a change by itself.
             DiscoverySource::Consul(..) if is_well => {
                 sleep(APART.saturating_sub(began.elapsed())).await;
@@ -102,6 +102,14 @@ impl WatchedSource {
                 AskedSource::Consul(ConsulWatch::new(web, query)?)
             }
         })
+    }
+
+    /// The stamp of the file, to be taken before it is read: a change meanwhile counts as one that comes later.
+    fn stamp(&self) -> Option<FileStamp> {
+        match &self.source {
+            DiscoverySource::File(path) => stamp(path),
+            DiscoverySource::Url(_) | DiscoverySource::Srv(_) | DiscoverySource::Consul(..) => None,
+        }
     }
 
     async fn ask(&self, asked: &mut AskedSource) -> Result<EndpointList, String> {
@@ -131,16 +139,20 @@ async fn read(path: &Path) -> Result<EndpointList, String> {
     read.await.map_err(|error| error.to_string())?
 }
 
-/// Waits until a file is another, or for so long.
-async fn until_changed(path: &Path, longest: Duration) {
-    let stamp = || {
-        let found = std::fs::metadata(path).ok()?;
-        Some((found.len(), found.modified().ok()?))
-    };
-    let (before, end) = (stamp(), Instant::now() + longest);
+/// Length of a file, and when it was changed last.
+type FileStamp = (u64, SystemTime);
+
+fn stamp(path: &Path) -> Option<FileStamp> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.len(), found.modified().ok()?))
+}
+
+/// Waits until a file is another than before, or for so long.
+async fn until_changed((path, before): (&Path, Option<FileStamp>), longest: Duration) {
+    let end = Instant::now() + longest;
     loop {
         let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() || stamp() != before {
+        if left.is_zero() || stamp(path) != before {
             return;
         }
         sleep(left.min(LOOK_EVERY)).await;
