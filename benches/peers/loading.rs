@@ -1,7 +1,9 @@
-//! A zone of a million names: from start to the first answer, and answers while it is read again.
+//! A zone of a million names, or ten thousand small zones: from start to the first answer; and answers
+//! while the large zone is read again.
 //!
-//! Loading may use every core, and is asked for the zone's last name. The second load runs in a
-//! server that has one core for both, under a steady stream of queries of which none may be lost.
+//! Loading may use every core, and is asked for the zone's last name; of many zones one of a hundred is
+//! asked, and the last, and all must answer. The second load runs in a server that has one core for
+//! both, under a steady stream of queries of which none may be lost.
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -58,9 +60,17 @@ pub(crate) struct Reload {
     pub(crate) memory: Memory,
 }
 
-/// Starts each server in turn.
+/// Starts each server in turn, with the large zone.
 pub(crate) fn run(stage: &Stage<'_>) -> Result<Vec<Loads>, Failure> {
-    let packets = Packets::last();
+    starts(stage, Content::Many, &Packets::last())
+}
+
+/// Starts each server in turn, with ten thousand small zones.
+pub(crate) fn zones(stage: &Stage<'_>) -> Result<Vec<Loads>, Failure> {
+    starts(stage, Content::Zones, &Packets::zones())
+}
+
+fn starts(stage: &Stage<'_>, content: Content, packets: &Packets) -> Result<Vec<Loads>, Failure> {
     let kinds = stage.chosen(&[Kind::Waypost, Kind::Knot, Kind::Nsd]);
     let none = |kind| Loads {
         kind,
@@ -69,19 +79,24 @@ pub(crate) fn run(stage: &Stage<'_>) -> Result<Vec<Loads>, Failure> {
     let mut loads: Vec<Loads> = kinds.into_iter().map(none).collect();
     for round in 1..=stage.common.rounds.min(ROUNDS) {
         for Loads { kind, rounds } in &mut loads {
-            let load = load(stage, *kind, &packets)?;
-            eprintln!("load {round} {}: {load:.2?}", kind.name());
+            let load = load(stage, *kind, content, packets)?;
+            eprintln!("load ({content:?}) {round} {}: {load:.2?}", kind.name());
             rounds.push(load);
         }
     }
     Ok(loads)
 }
 
-fn load(stage: &Stage<'_>, kind: Kind, packets: &Packets) -> Result<Load, Failure> {
-    let setup = stage.setup(kind, Content::Many)?;
+fn load(
+    stage: &Stage<'_>,
+    kind: Kind,
+    content: Content,
+    packets: &Packets,
+) -> Result<Load, Failure> {
+    let setup = stage.setup(kind, content)?;
     let start = Instant::now();
     let mut server = kind.start(&setup, &stage.split, Cores::All)?;
-    server.await_answer(packets)?;
+    server.await_answers(packets, 0..packets.queries.len())?;
     let (wall, cpu) = (
         start.elapsed().as_secs_f64(),
         server.process.cpu().as_secs_f64(),

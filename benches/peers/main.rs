@@ -17,6 +17,8 @@
 //! | `paced` | the open loop: a given rate, and how long answers take |
 //! | `scenario` | who takes part in the closed loop, and the rounds |
 //! | `latency`, `loading` | two other parts of a run |
+//! | `probes`, `deaths` | what probing costs, and how soon it changes answers |
+//! | `growing` | parts that `benches/growing/run` measures |
 //! | `streams` | TCP, TLS and HTTPS, by other people's generators |
 //! | `report` | medians, ratios, bars, as Markdown |
 //! | `process` | start on a core, account, stop |
@@ -39,10 +41,22 @@ use clap::{Args, Parser, Subcommand};
 use process::Split;
 use report::Report;
 use scenario::{Scenario, Stage};
-use servers::Kind;
+use servers::{Chain, Kind};
 use world::World;
 
+#[path = "../probe/backend.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "shared with the bench of probes"
+)]
+mod backend;
+#[path = "../probe/child.rs"]
+#[expect(clippy::unwrap_used, reason = "shared with the bench of probes")]
+mod child;
 mod closed;
+mod deaths;
+mod growing;
 mod latency;
 mod loading;
 #[path = "../../tests/support/mmdb.rs"]
@@ -50,9 +64,19 @@ mod loading;
 mod mmdb;
 mod paced;
 mod packets;
+mod probes;
 mod process;
 mod report;
 mod scenario;
+#[path = "../probe/scene.rs"]
+#[expect(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "shared with the bench of probes"
+)]
+mod scene;
 mod servers;
 mod streams;
 mod wire;
@@ -90,6 +114,18 @@ enum Command {
     Load(Common),
     /// TCP beside Knot and BIND, TLS and HTTPS beside BIND.
     Streams(Common),
+    /// Random names in a signed zone of 10,000, denied by NSEC and by NSEC3.
+    Denials(Common),
+    /// 10,000 small zones: time, CPU and memory.
+    Zones(Common),
+    /// 10,000 HTTP endpoints probed every 5 s, beside gdnsd.
+    Probes(Common),
+    /// From the death of an endpoint to the changed answer, beside gdnsd.
+    Deaths(Common),
+    /// 200,000 names signed at a start, beside kzonesign (by benches/growing/run).
+    Signing(Common),
+    /// A zone of 1,000,000 names transferred in and out, beside Knot and NSD (by benches/growing/run).
+    Transfers(Common),
     /// hickory-server with our handler, in the foreground.
     Hickory {
         /// UDP port on 127.0.0.1.
@@ -99,6 +135,9 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// What is probed.
+    #[command(hide = true)]
+    Backend { arguments: Vec<String> },
     /// The floor itself, in the foreground.
     Echo {
         /// UDP port on 127.0.0.1.
@@ -134,17 +173,39 @@ enum Part {
     Latency,
     Load,
     Streams,
+    Zones,
+    Probes,
+    Deaths,
+    /// What `benches/growing/run` calls by this name.
+    Growing(&'static str),
 }
 
+/// Signed denials, by both kinds of proof.
+const DENIALS: [Part; 2] = [
+    Part::Closed(Scenario::Denied(Chain::Nsec)),
+    Part::Closed(Scenario::Denied(Chain::Nsec3)),
+];
+
+/// Transfers, in and out.
+const TRANSFERS: [Part; 2] = [Part::Growing("transfer"), Part::Growing("out")];
+
 /// All parts, in the order of the report.
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 15] = [
     Part::Closed(Scenario::Geo),
     Part::Closed(Scenario::Dnssec),
     Part::Closed(Scenario::Static),
     Part::Closed(Scenario::Absent),
+    DENIALS[0],
+    DENIALS[1],
     Part::Latency,
     Part::Load,
+    Part::Zones,
     Part::Streams,
+    Part::Probes,
+    Part::Deaths,
+    Part::Growing("signing"),
+    TRANSFERS[0],
+    TRANSFERS[1],
 ];
 
 impl Part {
@@ -157,6 +218,10 @@ impl Part {
                 report.reload(&loading::reload(stage)?);
             }
             Self::Streams => report.streams(&streams::run(stage)?),
+            Self::Zones => report.zones(&loading::zones(stage)?),
+            Self::Probes => report.probes(&probes::run(stage)?),
+            Self::Deaths => report.deaths(&deaths::run(stage)?),
+            Self::Growing(part) => report.adopt(&growing::run(stage, part)?)?,
         }
         Ok(())
     }
@@ -182,6 +247,16 @@ fn main() -> ExitCode {
         Command::Latency(common) => run(&common, &[Part::Latency]),
         Command::Load(common) => run(&common, &[Part::Load]),
         Command::Streams(common) => run(&common, &[Part::Streams]),
+        Command::Denials(common) => run(&common, &DENIALS),
+        Command::Zones(common) => run(&common, &[Part::Zones]),
+        Command::Probes(common) => run(&common, &[Part::Probes]),
+        Command::Deaths(common) => run(&common, &[Part::Deaths]),
+        Command::Signing(common) => run(&common, &[Part::Growing("signing")]),
+        Command::Transfers(common) => run(&common, &TRANSFERS),
+        Command::Backend { arguments } => {
+            backend::run(&arguments);
+            Ok(())
+        }
         Command::Hickory { port, config } => servers::hickory::run(port, &config),
         Command::Echo { port } => servers::echo::run(port),
     };

@@ -4,10 +4,12 @@
 //! fewer than 65,536 are under way. A light check is made of every reply; now and then one is
 //! kept and read in full, with another decoder than the server's. That a signature is there is
 //! checked, that it is right is not: validators and the tests of the signer see to that.
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
 use waypost::dns::{Name, ask};
 
+use crate::servers::Chain;
 use crate::world::{self, Random, World};
 
 /// Copies of a query that is always the same; each has an id of its own, and even an answer that
@@ -17,6 +19,8 @@ const COPIES: usize = 60_000;
 const COPIES_PER_NETWORK: usize = 3;
 /// Random names: more than any server asked so fast could still have in a cache of answers.
 const ABSENT: usize = 1 << 18;
+/// One of so many small zones is asked.
+const ZONES_APART: usize = 100;
 /// Octets of a random label.
 const LABEL: usize = 12;
 /// Response code of a name that does not exist (RFC 1035, section 4.1.1).
@@ -48,6 +52,8 @@ enum Expected {
     Addresses(Vec<IpAddr>),
     /// The name does not exist, and the zone's SOA says for how long.
     Absent,
+    /// The same, with a proof in this form.
+    Denied(Chain),
 }
 
 /// What is wrong with a reply.
@@ -73,17 +79,28 @@ impl Packets {
 
     /// The static name, again and again.
     pub(crate) fn fixed() -> Self {
-        Self::repeated(world::STATIC, world::static_address(1).into())
+        let names = std::iter::repeat_n(world::STATIC.to_owned(), COPIES);
+        Self::addressed(names, world::static_address(1).into())
     }
 
-    /// The last name of the large zone, again and again.
+    /// The last name of the large zone, once.
     pub(crate) fn last() -> Self {
         let (name, address) = world::last_name(world::MANY);
-        Self::repeated(&name, address.into())
+        Self::addressed(std::iter::once(name), address.into())
     }
 
-    fn repeated(label: &str, address: IpAddr) -> Self {
-        let queries = (0..COPIES).map(|index| encode(index, label, Vec::new()));
+    /// The static names of small zones, from the first to the last.
+    pub(crate) fn zones() -> Self {
+        let last = world::ZONES - 1;
+        let numbers = (0..last).step_by(ZONES_APART).chain([last]);
+        let names = numbers.map(|number| format!("{}.z{number:05}", world::STATIC));
+        Self::addressed(names, world::static_address(1).into())
+    }
+
+    /// Names of which each has this address.
+    fn addressed(names: impl Iterator<Item = String>, address: IpAddr) -> Self {
+        let queries = names.enumerate();
+        let queries = queries.map(|(index, name)| encode(index, &name, Vec::new()));
         Self {
             queries: queries.collect(),
             signatures: Signatures::Unwanted,
@@ -93,13 +110,24 @@ impl Packets {
 
     /// Names that no zone has.
     pub(crate) fn absent() -> Self {
+        Self::random(Signatures::Unwanted, Expected::Absent)
+    }
+
+    /// Names that no zone has, to be denied by a proof.
+    pub(crate) fn denied(chain: Chain) -> Self {
+        Self::random(Signatures::Wanted, Expected::Denied(chain))
+    }
+
+    fn random(signatures: Signatures, expected: Expected) -> Self {
         let mut random = Random::new();
         let mut label = || -> String { (0..LABEL).map(|_| letter(&mut random)).collect() };
-        let queries = (0..ABSENT).map(|index| encode(index, &label(), Vec::new()));
+        let wants =
+            || Vec::from_iter((signatures == Signatures::Wanted).then_some(ask::Want::Dnssec));
+        let queries = (0..ABSENT).map(|index| encode(index, &label(), wants()));
         Self {
             queries: queries.collect(),
-            signatures: Signatures::Unwanted,
-            expected: Expected::Absent,
+            signatures,
+            expected,
         }
     }
 
@@ -114,26 +142,29 @@ impl Packets {
 
     /// Checks header and length of the reply to the `index`-th query.
     pub(crate) fn glance(&self, index: usize, reply: &[u8]) -> Result<(), Wrong> {
-        let (rcode, answers) = match &self.expected {
+        // All addresses are one RRset, with one key to sign it.
+        let signed = usize::from(self.signatures == Signatures::Wanted);
+        let (rcode, answers, authority) = match &self.expected {
             Expected::Echo if reply == self.queries[index] => return Ok(()),
             Expected::Echo => return Err(format!("{reply:?} is no echo")),
-            Expected::Region(_) => (0, 2),
-            Expected::Addresses(all) => (0, all.len()),
-            Expected::Absent => (NXDOMAIN, 0),
+            Expected::Region(_) => (0, 2 + signed, 0),
+            Expected::Addresses(all) => (0, all.len() + signed, 0),
+            Expected::Absent => (NXDOMAIN, 0, 1),
+            // The SOA and a link of the chain, each with its signature.
+            Expected::Denied(_) => (NXDOMAIN, 0, 4),
         };
-        // All addresses are one RRset, with one key to sign it.
-        let answers = answers + usize::from(self.signatures == Signatures::Wanted);
-        let [_, _, flags, code, _, 1, 0, count, ..] = reply else {
+        let [_, _, flags, code, _, 1, 0, count, 0, others, ..] = reply else {
             return Err(format!("{reply:?} is no reply"));
         };
         let (response, authoritative, truncated) = (0x80, 0x04, 0x02);
         let flags_are_right =
             flags & (response | authoritative | truncated) == response | authoritative;
-        if flags_are_right && code & 0x0F == rcode && usize::from(*count) == answers {
+        let counts_are_right = usize::from(*count) == answers && usize::from(*others) >= authority;
+        if flags_are_right && code & 0x0F == rcode && counts_are_right {
             return Ok(());
         }
         Err(format!(
-            "flags {flags:#x} {code:#x}, {count} answers in {reply:?}"
+            "flags {flags:#x} {code:#x}, {count} answers and {others} for authority in {reply:?}"
         ))
     }
 
@@ -144,7 +175,7 @@ impl Packets {
             Expected::Echo => return Ok(()),
             Expected::Region(regions) => world::addresses(regions[index]).to_vec(),
             Expected::Addresses(addresses) => addresses.clone(),
-            Expected::Absent => Vec::new(),
+            Expected::Absent | Expected::Denied(_) => Vec::new(),
         };
         let Some(read) = ask::decode(reply) else {
             return Err(format!("{reply:?} cannot be decoded"));
@@ -155,19 +186,29 @@ impl Packets {
         if given != wanted {
             return Err(format!("{given:?} instead of {wanted:?}"));
         }
-        if self.signatures == Signatures::Wanted && !read.answer.iter().any(is_signature) {
-            return Err(format!(
-                "no signature over the addresses in {:?}",
-                read.answer
-            ));
+        let (of, section) = match self.expected {
+            _ if self.signatures == Signatures::Unwanted => return Ok(()),
+            Expected::Denied(chain) => (chain.name(), &read.authority),
+            Expected::Echo | Expected::Region(_) | Expected::Addresses(_) | Expected::Absent => {
+                ("A", &read.answer)
+            }
+        };
+        let sets: BTreeSet<_> = section
+            .iter()
+            .filter(|record| record.rtype == of)
+            .map(|record| record.name.to_string())
+            .collect();
+        let signatures = section.iter().filter(|record| is_signature(record, of));
+        if !sets.is_empty() && signatures.count() == sets.len() {
+            return Ok(());
         }
-        Ok(())
+        Err(format!("not one signature for each {of} in {section:?}"))
     }
 }
 
-/// Whether a record is a signature over A records.
-fn is_signature(record: &ask::Record) -> bool {
-    record.rtype == "RRSIG" && record.data.starts_with("A ")
+/// Whether a record is a signature over records of a type.
+fn is_signature(record: &ask::Record, of: &str) -> bool {
+    record.is_signature() && record.data.split(' ').next() == Some(of)
 }
 
 fn encode(index: usize, label: &str, wants: Vec<ask::Want>) -> Vec<u8> {

@@ -2,8 +2,9 @@
 //!
 //! What a server costs is what the scheduler has charged to all its threads and to those of its
 //! children (`/proc/PID/task/*/schedstat`, first field, nanoseconds: user and system). All that
-//! was started is stopped by its id, also when the run is interrupted: signals are blocked
-//! before anything starts, and one thread waits for them.
+//! was started is stopped by its id, also when the run is interrupted: signals are caught
+//! before anything starts, and one thread waits for them. They are not blocked, since what is
+//! started would inherit that and be deaf to its end.
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -11,8 +12,9 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{Failure, explain};
 
@@ -122,6 +124,15 @@ impl Process {
         }
     }
 
+    /// Waits for its end; all that it said, if it ended well.
+    pub(crate) fn finish(mut self) -> Result<String, Failure> {
+        let status = self.child.wait().map_err(explain(&self.name))?;
+        if !status.success() {
+            return Err(format!("{} has ended: {}", self.name, self.said()));
+        }
+        fs::read_to_string(&self.log).map_err(explain(&self.name))
+    }
+
     /// The end of its log.
     pub(crate) fn said(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
@@ -166,13 +177,23 @@ impl Drop for Process {
 
 /// Has a signal stop all that was started; to be called before anything starts.
 pub(crate) fn clean_up_on_signals() -> Result<(), Failure> {
-    let mut signals = SigSet::empty();
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        signals.add(signal);
-    }
-    signals.thread_block().map_err(explain("signals"))?;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build();
+    let runtime = runtime.map_err(explain("a runtime for signals"))?;
+    let within = runtime.enter();
+    let caught = |kind| signal(kind).map_err(explain("signals"));
+    let mut interrupt = caught(SignalKind::interrupt())?;
+    let mut terminate = caught(SignalKind::terminate())?;
+    let mut hangup = caught(SignalKind::hangup())?;
+    drop(within);
     std::thread::spawn(move || {
-        let _ = signals.wait();
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        });
         let leftovers = leftovers();
         for process in leftovers.processes.iter().flat_map(|main| family(*main)) {
             let _ = kill(process, Signal::SIGKILL);

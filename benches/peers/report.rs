@@ -4,12 +4,18 @@
 //! left out, never passed.
 use std::fmt::Write;
 
+use crate::Failure;
+use crate::deaths::Changes;
 use crate::latency::{self, Paces};
 use crate::loading::{Loads, Reload};
 use crate::packets::Signatures;
+use crate::probes::{self, Prober, Probing};
 use crate::scenario::{Line, Scenario};
-use crate::servers::{Content, Kind};
+use crate::servers::{Chain, Content, Kind};
 use crate::streams::{Stream, StreamCost};
+
+/// The head of the table of bars.
+const BARS: &str = "| bar | measured | bound | |\n|---|---:|---:|---|\n";
 
 /// What a reader must know of the tables.
 const NOTES: &str = "
@@ -25,7 +31,8 @@ gdnsd with a multifo set of two addresses per datacenter (each watched by tcp_co
 two addresses per country, PowerDNS with two records per country; all read the same MaxMind-format
 file. NSD steers nothing. In the signed zone Waypost and Knot have signed every answer beforehand;
 PowerDNS signs when it is asked, and keeps what it has signed. *without DO* is the same process of
-Waypost, asked for no signatures; all others in that table are asked with the DO bit. All queries
+Waypost, asked for no signatures; all others in that table are asked with the DO bit. Where names
+are denied, Waypost and Knot have signed the zone themselves; NSD serves what Knot's signer made of it. All queries
 carry EDNS; all replies are minimal. *echo* is one blocking recvmmsg and one sendmmsg of 64 and
 looks at nothing.
 ";
@@ -35,6 +42,8 @@ looks at nothing.
 pub(crate) struct Report {
     text: String,
     bars: Vec<Bar>,
+    /// Rows of bars that others have drawn.
+    adopted: String,
 }
 
 /// A promise and what was measured.
@@ -70,6 +79,8 @@ impl Report {
             Content::Signed,
             Content::Few,
             Content::Many,
+            Content::Denying(Chain::Nsec),
+            Content::Denying(Chain::Nsec3),
         ] {
             let group: Vec<&Line> = lines
                 .iter()
@@ -88,6 +99,7 @@ impl Report {
                 self.cost_bar("ECS-geo, CPU per query", within, Kind::Echo, 1.12);
             }
             Scenario::Dnssec => self.signing_bars(lines),
+            Scenario::Denied(chain) => self.denial_bars(lines, chain),
             Scenario::Static => {
                 let within = (lines, Content::Few);
                 self.cost_bar("static name, CPU per query", within, Kind::Gdnsd, 1.0);
@@ -131,6 +143,19 @@ impl Report {
         }));
     }
 
+    /// What a proof of absence costs, and what it cost once.
+    fn denial_bars(&mut self, lines: &[Line], chain: Chain) {
+        let reached = match chain {
+            Chain::Nsec => 0.63,
+            Chain::Nsec3 => 0.81,
+        };
+        let within = (lines, Content::Denying(chain));
+        let what = format!("signed NXDOMAIN ({}), CPU per query", chain.name());
+        self.cost_bar(&what, within, Kind::Knot, 1.0);
+        let what = format!("{what}, as it was reached before");
+        self.cost_bar(&what, within, Kind::Knot, reached);
+    }
+
     fn group(&mut self, scenario: Scenario, content: Content, lines: &[&Line]) {
         let title = match (scenario, content) {
             (Scenario::Geo, _) => {
@@ -140,6 +165,12 @@ impl Report {
                 "Signed ECS-geo: the same queries with DO, two A records and an RRSIG (P-256)"
             }
             (Scenario::Static, _) => "Static name: one A record",
+            (Scenario::Denied(Chain::Nsec), _) => {
+                "Signed NXDOMAIN (NSEC, P-256): random labels with DO, 10,000 names"
+            }
+            (Scenario::Denied(Chain::Nsec3), _) => {
+                "Signed NXDOMAIN (NSEC3, P-256): random labels with DO, 10,000 names"
+            }
             (Scenario::Absent, Content::Many) => "NXDOMAIN: random labels, 1,000,000 names",
             (Scenario::Absent, _) => "NXDOMAIN: random labels, 100 names",
         };
@@ -204,26 +235,131 @@ impl Report {
     /// Loads of the large zone.
     pub(crate) fn loads(&mut self, loads: &[Loads]) {
         self.line("\n## A zone of 1,000,000 names, from start to the first answer\n");
-        self.line("| server | wall s | CPU s | resident MB | peak MB |");
-        self.line("|---|---:|---:|---:|---:|");
+        self.load_table(loads);
+        let most = [(Kind::Knot, 1.5), (Kind::Knot, 1.5), (Kind::Knot, 1.0)];
+        self.load_bars(loads, "zone of 1,000,000 names", most);
+    }
+
+    /// Loads of many small zones.
+    pub(crate) fn zones(&mut self, loads: &[Loads]) {
+        self.line("\n## 10,000 small zones, a file of three records each, from start to the answers of 101 of them\n");
+        self.load_table(loads);
+        self.line("\nOne after the other in each round, on all cores; Waypost serves nothing but the zones, and Knot has as many workers for them as it likes.");
+        let most = [(Kind::Knot, 1.0), (Kind::Knot, 1.0), (Kind::Nsd, 1.0)];
+        self.load_bars(loads, "10,000 small zones", most);
+    }
+
+    fn load_table(&mut self, loads: &[Loads]) {
+        self.line("| server | wall s | CPU s | resident MB | peak MB | waypost ÷ it: wall, CPU, resident |");
+        self.line("|---|---:|---:|---:|---:|---:|");
+        let ours = load_of(loads, Kind::Waypost);
         for loads in loads {
-            let [wall, cpu, now, peak] = medians(loads);
-            let name = loads.kind.name();
+            let own = medians(loads);
+            let ratios = [WALL, CPU, RESIDENT]
+                .map(|field| ratio(ours.map(|ours| ours[field]), Some(own[field])));
+            let ([wall, cpu, now, peak], name) = (own, loads.kind.name());
+            let ratios = ratios.join(", ");
             self.line(&format!(
-                "| {name} | {wall:.2} | {cpu:.2} | {now:.0} | {peak:.0} |"
+                "| {name} | {wall:.2} | {cpu:.2} | {now:.0} | {peak:.0} | {ratios} |"
             ));
         }
-        let of = |kind| loads.iter().find(|loads| loads.kind == kind).map(medians);
-        let pair = of(Kind::Waypost).zip(of(Kind::Knot));
-        let ratio = |field: usize| pair.map(|(ours, theirs)| ours[field] / theirs[field]);
-        let what = "zone of 1,000,000 names";
-        self.bar(format!("{what}, time to load against knot"), ratio(0), 1.5);
-        self.bar(format!("{what}, CPU to load against knot"), ratio(1), 1.5);
-        self.bar(
-            format!("{what}, resident memory against knot"),
-            ratio(2),
-            1.0,
-        );
+    }
+
+    /// Bars for time, processor time and memory: the peer of each, and the most.
+    fn load_bars(&mut self, loads: &[Loads], what: &str, bars: [(Kind, f64); 3]) {
+        let figures = [
+            (WALL, "time to load"),
+            (CPU, "CPU to load"),
+            (RESIDENT, "resident memory"),
+        ];
+        for ((field, figure), (peer, most)) in figures.into_iter().zip(bars) {
+            let pair = load_of(loads, Kind::Waypost).zip(load_of(loads, peer));
+            let ratio = pair.map(|(ours, theirs)| ours[field] / theirs[field]);
+            let what = format!("{what}, {figure} against {}", peer.name());
+            self.bar(what, ratio, most);
+        }
+    }
+
+    /// What probes cost.
+    pub(crate) fn probes(&mut self, all: &[Probing]) {
+        self.line("\n## 10,000 HTTP endpoints at 5 s, nobody scraping\n");
+        self.line("| server | CPU µs per probe | least to most | of a core | probes, of those due | connections per probe | resident MB | peak MB | waypost ÷ it |");
+        self.line("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+        let each = |own: &Probing, of: fn(&probes::Round) -> f64| -> Vec<f64> {
+            own.rounds.iter().map(of).collect()
+        };
+        let middle = |own: &Probing, of| median(each(own, of).into_iter());
+        let of = |prober, figure| {
+            let found = all.iter().find(|own| own.prober == prober);
+            found.map(|own| middle(own, figure))
+        };
+        let cost: fn(&probes::Round) -> f64 = |round| round.cost;
+        let memory: fn(&probes::Round) -> f64 = |round| megabytes(round.memory.now);
+        for own in all {
+            let costs = each(own, cost);
+            let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
+            let most = costs.iter().copied().fold(0.0, f64::max);
+            let (name, spent) = (own.prober.name(), middle(own, cost));
+            let busy = 100.0 * middle(own, |round| round.busy);
+            let done = 100.0 * middle(own, |round| round.done);
+            let dialled = middle(own, |round| round.dialled);
+            let now = middle(own, memory);
+            let peak = middle(own, |round| megabytes(round.memory.peak));
+            let ratio = ratio(of(Prober::Waypost, cost), Some(spent));
+            self.line(&format!(
+                "| {name} | {spent:.1} | {least:.1} to {most:.1} | {busy:.1} % | {done:.0} % | {dialled:.2} | {now:.0} | {peak:.0} | {ratio} |"
+            ));
+        }
+        self.line("\nEach has the core for itself, for 20 s after its first probes and 15 s more, one after the other in each round; what is probed counts the probes.");
+        let theirs = of(Prober::Gdnsd, cost);
+        for (prober, how, most) in [
+            (Prober::Waypost, "a connection for each probe", 1.0),
+            (Prober::Kept, "connections kept", 0.6),
+        ] {
+            let what = format!("10,000 HTTP endpoints at 5 s, {how}");
+            let pair = of(prober, cost).zip(theirs);
+            let ratio = pair.map(|(ours, theirs)| ours / theirs);
+            self.bar(format!("{what}, CPU per probe against gdnsd"), ratio, most);
+            self.bar(format!("{what}, resident MB"), of(prober, memory), 60.0);
+            let done = of(prober, |round| round.done);
+            self.bars.extend(done.map(|measured| Bar {
+                what: format!("{what}, probes that came, of those due"),
+                measured,
+                limit: Limit::Least(0.95),
+            }));
+        }
+    }
+
+    /// Deaths of endpoints, until the answer changed.
+    pub(crate) fn deaths(&mut self, all: &[Changes]) {
+        let middle = |own: &Changes| median(own.taken.iter().copied());
+        let of = |kind| all.iter().find(|own| own.kind == kind).map(middle);
+        self.line("\n## From the death of an endpoint to the changed answer: probes over TCP every 2 s, three failures\n");
+        self.line("| server | deaths | median s | least to most | waypost ÷ it |");
+        self.line("|---|---:|---:|---:|---:|");
+        for own in all {
+            let (name, count, taken) = (own.kind.name(), own.taken.len(), middle(own));
+            let least = own.taken.iter().copied().fold(f64::INFINITY, f64::min);
+            let most = own.taken.iter().copied().fold(0.0, f64::max);
+            let ratio = ratio(of(Kind::Waypost), Some(taken));
+            self.line(&format!(
+                "| {name} | {count} | {taken:.2} | {least:.2} to {most:.2} | {ratio} |"
+            ));
+        }
+        self.line("\nTwo seconds are the shortest interval that gdnsd takes. Waypost probes an endpoint that has failed sooner again (`near_interval`, by default half of the interval).");
+        let pair = of(Kind::Waypost).zip(of(Kind::Gdnsd));
+        let ratio = pair.map(|(ours, theirs)| ours / theirs);
+        let what = "from a death to the changed answer, against gdnsd";
+        self.bar(what.to_owned(), ratio, 1.0);
+    }
+
+    /// A section that another program has written, its bars last.
+    pub(crate) fn adopt(&mut self, section: &str) -> Result<(), Failure> {
+        let parts = section.split_once(BARS);
+        let (text, bars) = parts.ok_or_else(|| format!("there are no bars in {section}"))?;
+        self.line(&format!("\n{}", text.trim()));
+        self.adopted.push_str(bars.trim_start());
+        Ok(())
     }
 
     /// A second load under queries.
@@ -273,7 +409,7 @@ impl Report {
 
     /// The whole, verdicts first.
     pub(crate) fn finish(&self) -> String {
-        let mut text = String::from("| bar | measured | bound | |\n|---|---:|---:|---|\n");
+        let mut text = BARS.to_owned();
         for Bar {
             what,
             measured,
@@ -288,7 +424,7 @@ impl Report {
             writeln!(text, "| {what} | {measured:.2} | {limit} | {verdict} |")
                 .expect("a string takes all");
         }
-        text + NOTES + &self.text
+        text + self.adopted.trim_end() + "\n" + NOTES + &self.text
     }
 
     fn cost_bar(
@@ -325,6 +461,15 @@ fn cost(lines: &[Line], content: Content, kind: Kind) -> Option<f64> {
         .iter()
         .find(|line| line.kind == kind && line.content == content);
     found.map(Line::cost)
+}
+
+/// Places of [`medians`].
+const WALL: usize = 0;
+const CPU: usize = 1;
+const RESIDENT: usize = 2;
+
+fn load_of(loads: &[Loads], kind: Kind) -> Option<[f64; 4]> {
+    loads.iter().find(|loads| loads.kind == kind).map(medians)
 }
 
 /// Wall and CPU seconds, resident and peak megabytes.

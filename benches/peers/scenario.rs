@@ -10,8 +10,8 @@ use crate::closed::Closed;
 use crate::packets::{Packets, Signatures};
 use crate::process::{Cores, Split};
 use crate::report::median;
-use crate::servers::{Content, Kind, Server, Setup};
-use crate::world::World;
+use crate::servers::{Chain, Content, Kind, Server, Setup};
+use crate::world::{self, World};
 use crate::{Common, Failure, explain};
 
 /// Load before anything is counted.
@@ -28,6 +28,8 @@ pub(crate) enum Scenario {
     Static,
     /// Random names, in a small zone and in a large one.
     Absent,
+    /// The same, of a signed zone and with the DO bit.
+    Denied(Chain),
 }
 
 /// The world and the cores, for every part of a run.
@@ -86,6 +88,7 @@ impl Scenario {
                 Kind::Pdns,
             ],
             Self::Dnssec => &[Kind::Waypost, Kind::Knot, Kind::Pdns],
+            Self::Denied(_) => &[Kind::Waypost, Kind::Knot, Kind::Nsd],
             Self::Static | Self::Absent => &[
                 Kind::Echo,
                 Kind::Waypost,
@@ -103,6 +106,8 @@ impl Scenario {
             Self::Dnssec => &[Content::Signed],
             Self::Static => &[Content::Few],
             Self::Absent => &[Content::Few, Content::Many],
+            Self::Denied(Chain::Nsec) => &[Content::Denying(Chain::Nsec)],
+            Self::Denied(Chain::Nsec3) => &[Content::Denying(Chain::Nsec3)],
         }
     }
 
@@ -112,6 +117,7 @@ impl Scenario {
             Self::Dnssec => Packets::steered(world, Signatures::Wanted),
             Self::Static => Packets::fixed(),
             Self::Absent => Packets::absent(),
+            Self::Denied(chain) => Packets::denied(chain),
         }
     }
 
@@ -246,8 +252,11 @@ impl Stage<'_> {
 
     /// What a server is started with.
     pub(crate) fn setup(&self, kind: Kind, content: Content) -> Result<Setup<'_>, Failure> {
-        if content == Content::Many {
-            self.world.need_large_zone()?;
+        match content {
+            Content::Steered | Content::Few | Content::Signed => {}
+            Content::Denying(_) => self.world.need_zone(world::SOME)?,
+            Content::Many => self.world.need_zone(world::MANY)?,
+            Content::Zones => self.world.need_small_zones()?,
         }
         let waypost = self.common.waypost.canonicalize();
         let waypost = waypost.map_err(explain("--waypost"))?;

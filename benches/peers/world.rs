@@ -1,5 +1,5 @@
 //! The one world that every server is given: networks and their countries, regions and their
-//! addresses, zones of one hundred and of one million names.
+//! addresses, zones of one hundred, ten thousand and one million names, and many small ones.
 //!
 //! Everything follows from one seed, so two runs ask the same questions of the same data. The
 //! networks lie far apart and in random order: no server gains from neighbours in its tree.
@@ -26,8 +26,12 @@ pub(crate) const STEERED: &str = "api";
 pub(crate) const STATIC: &str = "www";
 /// Names of the small zone.
 pub(crate) const FEW: usize = 100;
+/// Names of the zone that is signed to deny others.
+pub(crate) const SOME: usize = 10_000;
 /// Names of the large zone.
 pub(crate) const MANY: usize = 1_000_000;
+/// How many zones there are, where they are counted.
+pub(crate) const ZONES: usize = 10_000;
 /// Client networks, one /24 each.
 const NETWORKS: usize = 20_000;
 /// First octets that no client network has: not unicast, private, or partly reserved.
@@ -123,12 +127,33 @@ impl World {
         self.path(&format!("{names}.zone"))
     }
 
-    /// Writes the large zone, unless it is there.
-    pub(crate) fn need_large_zone(&self) -> Result<(), Failure> {
-        if self.zone(MANY).exists() {
+    /// The folder of many small zones, each in a file of its name.
+    pub(crate) fn zones(&self) -> PathBuf {
+        self.path("zones")
+    }
+
+    /// Writes the zone of so many names, unless it is there.
+    pub(crate) fn need_zone(&self, names: usize) -> Result<(), Failure> {
+        if self.zone(names).exists() {
             return Ok(());
         }
-        self.write_zone(MANY).map_err(explain("the large zone"))
+        self.write_zone(names).map_err(explain("a zone"))
+    }
+
+    /// Writes many small zones, unless they are there.
+    pub(crate) fn need_small_zones(&self) -> Result<(), Failure> {
+        let folder = self.zones();
+        if folder.exists() {
+            return Ok(());
+        }
+        let write = || {
+            std::fs::create_dir(&folder)?;
+            (0..ZONES).try_for_each(|number| {
+                let origin = small_zone(number);
+                write_zone_of(&folder.join(&origin), &origin, 0, 1)
+            })
+        };
+        write().map_err(explain("the small zones"))
     }
 
     fn write_zone(&self, names: usize) -> std::io::Result<()> {
@@ -201,10 +226,19 @@ fn numbered(name: usize) -> (String, Ipv4Addr) {
     (format!("h{name:07}"), Ipv4Addr::new(10, a, b, c))
 }
 
+/// The name of a small zone.
+pub(crate) fn small_zone(number: usize) -> String {
+    format!("z{number:05}.{ZONE}")
+}
+
 /// Writes a zone of so many names. Another serial is another version, with another static address.
 pub(crate) fn write_zone(path: &Path, names: usize, serial: u32) -> std::io::Result<()> {
+    write_zone_of(path, ZONE, names, serial)
+}
+
+fn write_zone_of(path: &Path, origin: &str, names: usize, serial: u32) -> std::io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
-    writeln!(file, "$ORIGIN {ZONE}.\n$TTL 300")?;
+    writeln!(file, "$ORIGIN {origin}.\n$TTL 300")?;
     writeln!(file, "@ IN SOA ns1 hostmaster {serial} 3600 900 604800 300")?;
     let address = static_address(serial);
     writeln!(

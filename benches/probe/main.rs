@@ -1,14 +1,14 @@
 //! What probes cost: `cargo bench --bench probe [-- SECONDS [ENDPOINTS [INTERVAL]]] [kept]`.
 //!
 //! A real `waypost run` with 10,000 HTTP endpoints, probed every 5 s, is pinned to one core; what is probed
-//! is a process on the other core. Beside it, one after the other and three times over, the same endpoints are probed by gdnsd,
-//! if it is installed. After a warm-up the server is left alone for SECONDS (20 if not
+//! is a process on the other core. After a warm-up the server is left alone for SECONDS (20 if not
 //! given) and then asked what it did: no scrape falls between the two readings of the processor time.
+//! The same endpoints beside gdnsd: `benches/peers/run probes`.
 //! Lateness is the server's own histogram (when a probe was due against when it began); that all
 //! probes came is counted by the backend, which knows nothing of the server. With `kept` connections are kept from one probe
-//! to the next (`reuse = true`), and gdnsd dials anew.
+//! to the next (`reuse = true`).
 //!
-//! The bars: p99 lateness under 100 ms; at most gdnsd's processor time, and 0.6 of it with kept connections; 60 MB. Large:
+//! The bars: p99 lateness under 100 ms; 60 MB. Large:
 //! `-- 30 100000 30`, a hundred thousand endpoints every half minute.
 #![expect(
     clippy::unwrap_used,
@@ -38,10 +38,9 @@ mod usage;
 
 use backend::Backend;
 use exposition::Histogram;
-use scene::{Gdnsd, Server, Wish};
+use scene::{Server, Wish};
 use usage::{Spent, memory};
 
-const ROUNDS: usize = 3;
 const WARM_UP: Duration = Duration::from_secs(20);
 const MOST_SECONDS: u64 = 300;
 const LATENESS: &str = "waypost_probe_lateness_seconds";
@@ -83,47 +82,11 @@ fn main() {
         recovery: "steps = [100]\nevery = \"1s\"",
     };
     let warm_up = WARM_UP.max(Duration::from_secs(3 * interval));
-    let mut ratios = Vec::new();
-    for round in 1..=ROUNDS {
-        let peer = beside(wish, &backend, core, (warm_up, length));
-        eprintln!(
-            "round {round}: a server with {endpoints} endpoints on core {core}, all else on core {other}"
-        );
-        let server = Server::start(wish, core);
-        sleep(warm_up);
-        let window = watch(&server, &backend, length);
-        report(&window, wish, server.id());
-        if let Some(peer) = peer {
-            let ratio = each(&window.spent, window.probes) / peer;
-            println!("| gdnsd's processor time for each probe | {peer:.1} µs | |");
-            println!("| ratio | {ratio:.2} | ≤ 1, kept 0.6 |");
-            ratios.push(ratio);
-        }
-    }
-    ratios.sort_by(f64::total_cmp);
-    if let Some(median) = ratios.get(ratios.len() / 2) {
-        println!("\nmedian ratio of {} rounds: {median:.2}", ratios.len());
-    }
-}
-
-/// Processor time of gdnsd for each probe, in microseconds.
-fn beside(
-    wish: Wish,
-    backend: &Backend,
-    core: usize,
-    (warm_up, length): (Duration, Duration),
-) -> Option<f64> {
-    let gdnsd = Gdnsd::start(wish, core)?;
+    eprintln!("a server with {endpoints} endpoints on core {core}, all else on core {other}");
+    let server = Server::start(wish, core);
     sleep(warm_up);
-    let (probes, spent) = (backend.tally(), Spent::by(gdnsd.id()));
-    sleep(length);
-    let spent = Spent::by(gdnsd.id()).since(&spent);
-    let probes = backend.tally() - probes;
-    eprintln!(
-        "gdnsd: {probes} probes, {} MB",
-        memory(gdnsd.id(), "VmRSS") / 1_000_000
-    );
-    Some(each(&spent, probes))
+    let window = watch(&server, &backend, length);
+    report(&window, wish, server.id());
 }
 
 /// Processor time for each probe, in microseconds.

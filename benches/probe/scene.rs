@@ -2,8 +2,7 @@
 //!
 //! 250 regions with eight tiers of five each; every endpoint has an address of its own in 127.0.0.0/8, all on
 //! one port. Ten services (one, where the endpoints are more than ten thousand) share all endpoints and one monitor, so there
-//! are as many slots and targets as endpoints. The server is the release build of this package. gdnsd can be given the same
-//! endpoints, if it is installed.
+//! are as many slots and targets as endpoints. The server is the release build of this package.
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
@@ -20,8 +19,6 @@ const SERVICES: usize = 10;
 const TIERS: usize = 8;
 /// Endpoints that ten services may share.
 const FEW: usize = 10_000;
-/// Addresses of one resource of gdnsd's: 64 are the most.
-const MULTIPLE: usize = 50;
 
 /// What the config says besides endpoints.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +95,8 @@ impl Server {
     }
 }
 
-fn write_config(folder: &Path, wish: Wish, port: u16, control: u16) {
+/// Writes the config and the zone of a server into its folder.
+pub(crate) fn write_config(folder: &Path, wish: Wish, port: u16, control: u16) {
     std::fs::write(folder.join("bench.zone"), ZONE).unwrap();
     let mut text = format!(
         "[server]\nlisten = [\"127.0.0.1:{port}\"]\n\
@@ -124,7 +122,8 @@ fn write_config(folder: &Path, wish: Wish, port: u16, control: u16) {
     std::fs::write(folder.join("config.toml"), text).unwrap();
 }
 
-const ZONE: &str = "$TTL 300\n\
+/// The zone.
+pub(crate) const ZONE: &str = "$TTL 300\n\
     @ IN SOA ns.example.org. hostmaster.example.org. 1 3600 600 86400 300\n\
     @ IN NS ns.example.org.\n\
     ns IN A 127.0.0.1\n";
@@ -149,63 +148,7 @@ fn write_region(text: &mut String, region: usize, endpoints: usize) {
 }
 
 /// An address for each number below 9 million.
-fn address(number: usize) -> Ipv4Addr {
+pub(crate) fn address(number: usize) -> Ipv4Addr {
     let [high, middle, low] = [number / 62_500 + 64, number / 250 % 250, number % 250 + 1];
     Ipv4Addr::new(127, high as u8, middle as u8, low as u8)
-}
-
-/// gdnsd at work on the same endpoints.
-#[derive(Debug)]
-pub(crate) struct Gdnsd {
-    process: Pinned,
-    _folder: TempDir,
-}
-
-impl Gdnsd {
-    /// Starts it on a core; `None` where it is not installed.
-    pub(crate) fn start(wish: Wish, core: usize) -> Option<Self> {
-        let installed = Command::new("gdnsd").arg("-h").output();
-        installed.ok()?;
-        let folder = tempfile::tempdir().unwrap();
-        for name in ["etc/zones", "run", "state"] {
-            std::fs::create_dir_all(folder.path().join(name)).unwrap();
-        }
-        let root = folder.path().display();
-        let mut text = format!(
-            "options => {{ listen => [ 127.0.0.1:{} ], run_dir => {root}/run, state_dir => {root}/state }}\n\
-             service_types => {{ web => {{ plugin => http_status, port => {}, url_path => /healthz,\n\
-             vhost => health.example.org, interval => {}, timeout => 2 }} }}\nplugins => {{ multifo => {{\n",
-            free_port(),
-            wish.port,
-            wish.interval
-        );
-        for resource in 0..wish.endpoints / MULTIPLE {
-            writeln!(text, "r{resource} => {{ service_types => web").unwrap();
-            for index in 0..MULTIPLE {
-                writeln!(text, "a{index} => {}", address(resource * MULTIPLE + index)).unwrap();
-            }
-            writeln!(text, "}}").unwrap();
-        }
-        text.push_str("}}\n");
-        std::fs::write(folder.path().join("etc/config"), text).unwrap();
-        std::fs::write(folder.path().join("etc/zones/example.org"), ZONE).unwrap();
-        let mut command = Command::new("gdnsd");
-        command
-            .arg("-c")
-            .arg(folder.path().join("etc"))
-            .arg("start");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        Some(Self {
-            process: Pinned::start(&mut command, core),
-            _folder: folder,
-        })
-    }
-
-    /// Its process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id()
-    }
 }

@@ -455,6 +455,10 @@ pub const COMPARED_BYTES: usize = 4 * 1024 * 1024;
 pub const CLUSTER_RINGS: usize = 64;
 /// Secrets that one node gives at once, and the octets of them; who gets none of these gets some later.
 pub const CLUSTER_SECRETS: (usize, usize) = (1024, 40 * 1024);
+/// Secrets that all nodes have in common, and the octets of those that one node gives at once.
+pub const CLUSTER_VAULT: (usize, usize) = (64, 24 * 1024);
+/// Octets of the file in which they are kept.
+pub const VAULT_BYTES: u64 = 1024 * 1024;
 /// Records in which the text of a release is given, and the octets of each.
 pub const CLUSTER_RELEASE: (u16, usize) = (24, 40 * 1024);
 /// Time after which a release is halted whose table is not published.
@@ -467,6 +471,10 @@ pub const CLUSTER_MEMBERS: usize = 1024;
 pub const CLUSTER_VANTAGES: usize = 64;
 /// Peers that one node asks.
 pub const CLUSTER_PEERS: usize = 64;
+/// NATS servers of one node; questions of others that wait there, and octets a second that it reads from a server.
+pub const CLUSTER_NATS: (usize, usize, usize) = (8, 16, 8 * 1024 * 1024);
+/// Octets of a line of NATS, and octets a second that it takes from one node over it.
+pub const CLUSTER_NATS_LINE: (usize, usize) = (64 * 1024, 512 * 1024);
 /// Octets of one shared record, signature included.
 pub const CLUSTER_RECORD_BYTES: usize = 48 * 1024;
 /// Octets of one that holds what is declared, and up to which small changes are put together in one; records of such for each author.

@@ -11,6 +11,7 @@ mod hexadecimal;
 mod ids;
 pub mod limits;
 mod monitor_value;
+mod nkey;
 mod reason;
 mod revision;
 mod secret;
@@ -31,6 +32,7 @@ pub use ids::{
     RegionId, ServiceId, SlotId, TargetId, ViewId,
 };
 pub use monitor_value::MonitorValue;
+pub use nkey::{base64_url, nkey_seed, nkey_user};
 pub use reason::Reason;
 pub use revision::{NodeMark, next_revision, revision_time};
 pub use secret::Secret;

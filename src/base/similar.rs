@@ -4,23 +4,33 @@
 /// one edit for each three letters.
 #[must_use]
 pub fn similar<'c>(text: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let text = letters(text);
     candidates
         .into_iter()
-        .map(|candidate| (edits(text, candidate), candidate))
-        .filter(|(edits, candidate)| *edits <= (candidate.chars().count() / 3).max(1))
+        .filter_map(|candidate| {
+            let most = (candidate.chars().count() / 3).max(1);
+            Some((edits(&text, &letters(candidate), most)?, candidate))
+        })
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, candidate)| candidate)
 }
 
+/// Letters differ without regard to case.
+fn letters(text: &str) -> Vec<char> {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
 /// Insertions, deletions, replacements and swaps of neighbours that turn one text into the
-/// other (optimal string alignment); letters differ without regard to case.
-fn edits(one: &str, other: &str) -> usize {
-    let letters = |text: &str| -> Vec<char> { text.to_lowercase().chars().collect() };
-    let (one, other) = (letters(one), letters(other));
-    let mut before: Vec<usize> = Vec::new();
+/// other (optimal string alignment); none if there are more than `most`.
+fn edits(one: &[char], other: &[char], most: usize) -> Option<usize> {
+    if one.len().abs_diff(other.len()) > most {
+        return None;
+    }
+    let mut before: Vec<usize> = vec![0; other.len() + 1];
     let mut last: Vec<usize> = (0..=other.len()).collect();
+    let mut next = before.clone();
     for row in 0..one.len() {
-        let mut next = vec![row + 1];
+        next[0] = row + 1;
         for column in 0..other.len() {
             let replaced = last[column] + usize::from(one[row] != other[column]);
             let mut best = replaced.min(last[column + 1] + 1).min(next[column] + 1);
@@ -31,11 +41,16 @@ fn edits(one: &str, other: &str) -> usize {
             if swapped {
                 best = best.min(before[column - 1] + 1);
             }
-            next.push(best);
+            next[column + 1] = best;
         }
-        before = std::mem::replace(&mut last, next);
+        // The least of a row is at most one more than that of the row before, as is what a swap gives: no later row has less.
+        if next.iter().all(|edits| *edits > most) {
+            return None;
+        }
+        std::mem::swap(&mut before, &mut last);
+        std::mem::swap(&mut last, &mut next);
     }
-    last[other.len()]
+    Some(last[other.len()]).filter(|edits| *edits <= most)
 }
 
 #[cfg(test)]
@@ -60,9 +75,17 @@ mod tests {
 
     #[test]
     fn edits_count_swaps_once() {
-        let cases = [("", "abc", 3), ("ab", "ba", 1), ("kitten", "sitting", 3)];
+        let cases = [
+            ("", "abc", 3),
+            ("ab", "ba", 1),
+            ("kitten", "sitting", 3),
+            ("abXcd", "baXdc", 2),
+        ];
         for (one, other, count) in cases {
-            assert_eq!(edits(one, other), count, "{one} {other}");
+            let (from, to) = (letters(one), letters(other));
+            assert_eq!(edits(&from, &to, count), Some(count), "{one} {other}");
+            assert_eq!(edits(&from, &to, 9), Some(count), "{one} {other}");
+            assert_eq!(edits(&from, &to, count - 1), None, "{one} {other}");
         }
     }
 }

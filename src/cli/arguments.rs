@@ -121,6 +121,10 @@ pub(super) enum Command {
     /// Runs beside external-dns, which asks it over loopback, and declares by the control API what external-dns wants. `[dynamic]` of the server
     /// says which records may be declared, and by whom.
     ExternalDns(super::external_dns::ExternalDns),
+    /// Steer among Kubernetes clusters: start the controller, a program of its own
+    ///
+    /// Becomes `waypost-kubernetes`, which lies beside this program or on the path.
+    Kubernetes(super::kubernetes::Kubernetes),
     /// Write all that is declared as files: records, services, monitors, regions, endpoints
     ///
     /// Records are in `example.org.records`, and `[services.api]` is in `services/api.toml`, as `apply` reads them.

@@ -7,14 +7,15 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::arguments::Control;
-use super::present::{Paint, ago, line};
+use super::present::{Paint, ago, columns, line};
 use super::remote::Remote;
 use super::say;
+use super::secret::{self, SecretArguments};
 use crate::base::limits::{CERTIFICATE_NEAR, CLUSTER_SKEW_TOLD};
 use crate::daemon::Failure;
 use crate::io::clock::Clock;
 use crate::io::terminal::has_colours;
-use crate::share::{ClusterSummary, ClusterView, HeadView, NodeView};
+use crate::share::{ClusterSummary, ClusterView, HeadView, NatsView, NodeView};
 
 /// Vantages that a matrix has room for.
 const MATRIX: usize = 20;
@@ -31,6 +32,8 @@ pub(super) struct ClusterArguments {
 enum ClusterCommand {
     /// Show who hears whom, whose clock is off, and who differs in orders or config
     Status(ClusterStatus),
+    /// List, set, remove and roll the secrets that all nodes have in common
+    Secret(SecretArguments),
 }
 
 #[derive(Debug, Args)]
@@ -44,7 +47,10 @@ struct ClusterStatus {
 
 /// Does what the command says.
 pub(super) fn cluster(arguments: &ClusterArguments) -> Result<ExitCode, Failure> {
-    let ClusterCommand::Status(arguments) = &arguments.command;
+    let arguments = match &arguments.command {
+        ClusterCommand::Status(arguments) => arguments,
+        ClusterCommand::Secret(arguments) => return secret::secret(arguments),
+    };
     let remote = Remote::find(&arguments.control)?;
     if arguments.json {
         say(remote.get(PATH, &[])?.trim_end());
@@ -72,6 +78,10 @@ pub(super) fn ask(remote: &Remote) -> Result<ClusterView, Failure> {
 fn page(view: &ClusterView, paint: Paint) -> String {
     let mut out = String::new();
     line(&mut out, &summary(&view.summary, paint));
+    let connected = view.summary.nats.as_ref();
+    if let Some(nats) = connected.filter(|nats| nats.server.is_some()) {
+        line(&mut out, &format!("  {}", link(nats)));
+    }
     line(&mut out, "");
     out += &nodes(&view.nodes);
     let vantages: Vec<&NodeView> = view
@@ -111,16 +121,22 @@ pub(super) fn summary(own: &ClusterSummary, paint: Paint) -> String {
             text += &paint.code("33", &format!("\n  {} {what}", names.join(", ")));
         }
     }
+    let unconnected = own.nats.as_ref().filter(|nats| nats.server.is_none());
+    if let Some(nats) = unconnected {
+        text += &paint.code("33", &format!("\n  {}", link(nats)));
+    }
     for refused in &own.declared_refused {
         text += &paint.code("33", &format!("\n  not taken: {refused}"));
     }
+    for told in &own.certificates {
+        text += &paint.code("1;31", &format!("\n  {told}"));
+    }
+    for doubt in &own.secrets {
+        text += &paint.code("33", &format!("\n  {doubt}"));
+    }
     if let Some(expires) = own.certificate_expires {
         let left = expires.saturating_sub(Clock::start().wall_seconds());
-        if left == 0 {
-            let told =
-                "\n  this node's certificate has expired: the others neither ask it nor answer it";
-            text += &paint.code("1;31", told);
-        } else if left < u64::from(CERTIFICATE_NEAR.as_secs()) {
+        if left > 0 && left < u64::from(CERTIFICATE_NEAR.as_secs()) {
             let days = left / 86_400;
             let told = format!("\n  this node's certificate expires in {days} days: renew it");
             text += &paint.code("33", &told);
@@ -151,9 +167,22 @@ pub(super) fn summary(own: &ClusterSummary, paint: Paint) -> String {
     text
 }
 
+/// The connection to NATS in one line.
+fn link(nats: &NatsView) -> String {
+    let lasts = Clock::start().wall_seconds().saturating_sub(nats.since);
+    let lasts = ago(lasts * 1000);
+    let why = nats.trouble.as_ref();
+    let told = |before: &str| why.map_or_else(String::new, |why| format!("{before}{why}"));
+    match &nats.server {
+        Some(server) => format!("connected to {server} for {lasts}{}", told("; before: ")),
+        None => format!("no NATS server is connected to, for {lasts}{}", told(": ")),
+    }
+}
+
 fn nodes(nodes: &[NodeView]) -> String {
     let heading = [
-        "node", "region", "provider", "part", "state", "age", "skew", "orders", "config", "table",
+        "node", "region", "provider", "part", "state", "age", "by", "skew", "orders", "config",
+        "table",
     ];
     let mut rows = vec![heading.map(str::to_owned)];
     rows.extend(nodes.iter().map(|node| {
@@ -180,6 +209,7 @@ fn nodes(nodes: &[NodeView]) -> String {
             node.part.clone(),
             format!("{}{doubting}{}", node.state, route(head)),
             node.age_ms.map_or_else(none, ago),
+            node.heard_by.clone().unwrap_or_else(none),
             node.skew_ms.map_or_else(none, off),
             head.map_or_else(none, |own| mark(&own.orders, own.orders_same)),
             head.map_or_else(none, |own| mark(&own.config, own.config_same)),
@@ -237,23 +267,6 @@ fn matrix(vantages: &[&NodeView]) -> String {
     out
 }
 
-/// Rows whose cells stand below each other.
-pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
-    let wide: [usize; N] = std::array::from_fn(|column| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.max().unwrap_or(0)
-    });
-    let mut out = String::new();
-    for row in rows {
-        let cells = row
-            .iter()
-            .zip(wide)
-            .map(|(cell, wide)| format!("{cell:wide$}"));
-        line(&mut out, &cells.collect::<Vec<_>>().join("  "));
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,6 +280,7 @@ mod tests {
             part: "vantage".into(),
             state: state.into(),
             age_ms: (state != "this").then_some(900),
+            heard_by: (state == "heard").then(|| "nats".into()),
             skew_ms: (state == "late").then_some(40_000),
             hears: hears.iter().map(|own| (*own).to_owned()).collect(),
             head: (state == "heard").then(|| HeadView {
@@ -298,6 +312,12 @@ mod tests {
                 orders: "00112233445566".into(),
                 orders_differ: vec!["tor1".into()],
                 skewed: vec!["sin1".into()],
+                certificates: vec!["this node's certificate has expired, by its clock".into()],
+                nats: Some(NatsView {
+                    since: u64::MAX,
+                    trouble: Some("nats b:4222: it does not answer".into()),
+                    ..NatsView::default()
+                }),
                 ..ClusterSummary::default()
             },
             nodes: vec![
@@ -311,13 +331,15 @@ mod tests {
 cluster prod  node fra1  apart: no majority is heard, nothing is taken out  vantages 2 of 4  nodes 2 of 4  orders 00112233
   tor1 have other orders
   sin1 have a clock that is off
+  no NATS server is connected to, for 0ms: nats b:4222: it does not answer
+  this node's certificate has expired, by its clock
   another node writes with this node's key: this one is silent
 
-node  region  provider  part     state             age    skew     orders            config    table
-fra1  eu      ovh       vantage  this              -      -        -                 -         -
-sin1  eu      ovh       vantage  late              900ms  40s off  -                 -         -
-syd1  eu      ovh       vantage  silent            900ms  -        -                 -         -
-tor1  eu      ovh       vantage  heard, withdrawn  900ms  -        01234567 differs  fedcba98  7
+node  region  provider  part     state             age    by    skew     orders            config    table
+fra1  eu      ovh       vantage  this              -      -     -        -                 -         -
+sin1  eu      ovh       vantage  late              900ms  -     40s off  -                 -         -
+syd1  eu      ovh       vantage  silent            900ms  -     -        -                 -         -
+tor1  eu      ovh       vantage  heard, withdrawn  900ms  nats  -        01234567 differs  fedcba98  7
 
 who hears whom (a row hears a column)
            1  2  3  4
@@ -327,6 +349,13 @@ who hears whom (a row hears a column)
   4  tor1  x  x  -  ·
 ";
         assert_eq!(page(&view, Paint::Plain), expected);
+        let mut connected = view;
+        connected.summary.nats = Some(NatsView {
+            server: Some("nats b:4222".into()),
+            since: u64::MAX,
+            trouble: None,
+        });
+        assert!(page(&connected, Paint::Plain).contains("\n  connected to nats b:4222 for 0ms\n"));
         let many: Vec<NodeView> = (0..30)
             .map(|number| node(&format!("n{number}"), "heard", &["n1"]))
             .collect();

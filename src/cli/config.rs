@@ -11,7 +11,7 @@ use aws_lc_rs::rand;
 
 use super::cluster;
 use super::config_arguments::{ConfigArguments, ConfigCommand, ConfigSign, ConfigStatus};
-use super::present::line;
+use super::present::{columns, line};
 use super::remote::{Remote, text_of};
 use super::say;
 use super::shared_arguments::{Control, OrderBy, author};
@@ -166,6 +166,6 @@ fn page(release: &ReleaseView) -> String {
         ]
     });
     let rows = std::iter::once(heading.map(str::to_owned)).chain(rows);
-    out += &cluster::columns(&rows.collect::<Vec<_>>());
+    out += &columns(&rows.collect::<Vec<_>>());
     out
 }

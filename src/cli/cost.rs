@@ -16,12 +16,13 @@ use crate::dns::rr::rtype;
 use crate::dns::transfer::Messages;
 use crate::io::clock::Clock;
 use crate::io::files::Loaded;
-use crate::io::metrics::{MetricsForm, Packing, private_bytes};
+use crate::io::memory::bytes_in_use;
+use crate::io::metrics::{MetricsForm, Packing};
 use crate::io::terminal::can_redraw;
 use crate::plan::{Plan, Zoning};
 
-/// Octets of a running server that no config changes: threads, runtimes, buffers.
-const SERVER_BYTES: u64 = 3_500_000;
+/// Octets of a running server that no config changes: threads, runtimes, buffers, and pages that the allocator keeps for half a second.
+const SERVER_BYTES: u64 = 6_200_000;
 /// Octets that a server holds for each probe slot beside what the engine does.
 const SLOT_BYTES: u64 = 2500;
 /// Octets before each message over TCP (RFC 1035, section 4.2.2).
@@ -66,7 +67,7 @@ impl Cost {
         let prepared = Prepared::new(loaded, compiled, Keys::Read)?;
         let zoning = prepared.source.zoning.clone();
         let start = DryStart::of(prepared, clock, &mut progress())?;
-        let held = private_bytes().unwrap_or(0);
+        let held = bytes_in_use().unwrap_or(0);
         let plan = &start.plan;
         let slots = u64::try_from(plan.slots.len()).unwrap_or(u64::MAX);
         let figures = start.figures();

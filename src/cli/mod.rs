@@ -18,9 +18,10 @@
 //! | `declared` | `waypost export`, `apply`: all that is declared as files, and brought to what files say |
 //! | `records` | `waypost records`: records declared, listed, written as files and brought to what files say |
 //! | `external_dns` | `waypost external-dns`: the webhook provider of external-dns |
+//! | `kubernetes` | `waypost kubernetes`: starts the controller for Kubernetes |
 //! | `token` | `waypost token`: secrets for the control API |
 //! | `node` | `waypost node`: keys and certificates of a cluster's nodes |
-//! | `cluster` | `waypost cluster`: what a node knows of the others |
+//! | `cluster`, `secret` | `waypost cluster`: what a node knows of the others, and the secrets that all have in common |
 //! | `config`, `config_arguments` | `waypost config`: the config that the nodes of a cluster share, signed, and how far they are with it |
 //! | `audit` | `waypost audit`: whether the log of changes is whole |
 //! | `query` | `waypost query`: a small dig that also shows why |
@@ -62,6 +63,7 @@ mod import_arguments;
 mod init;
 mod judged;
 mod keys;
+mod kubernetes;
 mod node;
 mod order;
 mod orders;
@@ -79,6 +81,7 @@ mod remote;
 mod report;
 mod sarif;
 mod saying;
+mod secret;
 mod shared_arguments;
 mod simulate;
 mod status;
@@ -132,6 +135,7 @@ pub fn main() -> ExitCode {
         Command::Acme(arguments) => acme::acme(&arguments),
         Command::Records(arguments) => records::records(&arguments),
         Command::ExternalDns(arguments) => external_dns::external_dns(arguments),
+        Command::Kubernetes(arguments) => kubernetes::kubernetes(&arguments),
         Command::Export(arguments) => declared::export(&arguments),
         Command::Apply(arguments) => declared::apply(&arguments),
         Command::Token(arguments) => token::token(&arguments),

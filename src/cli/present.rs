@@ -62,3 +62,19 @@ pub(super) fn ago(millis: u64) -> String {
         seconds => format!("{}d", seconds / 86_400),
     }
 }
+/// Rows whose cells stand below each other.
+pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
+    let wide: [usize; N] = std::array::from_fn(|column| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    });
+    let mut out = String::new();
+    for row in rows {
+        let cells = row
+            .iter()
+            .zip(wide)
+            .map(|(cell, wide)| format!("{cell:wide$}"));
+        line(&mut out, &cells.collect::<Vec<_>>().join("  "));
+    }
+    out
+}

@@ -26,7 +26,7 @@ impl Spec {
         let mut listed = Vec::new();
         for zone in &self.zones {
             let (Some(CatalogSpec::Followed(folder)), Some(name), Some(file)) =
-                (&zone.catalog, &zone.name, &zone.file)
+                (zone.catalog.as_deref(), &zone.name, &zone.file)
             else {
                 continue;
             };
@@ -57,7 +57,7 @@ impl Spec {
         &'s self,
         own: &'s ZoneSpec,
     ) -> (Vec<&'s Name>, Vec<&'s At<Name>>) {
-        let Some(CatalogSpec::Made(members)) = &own.catalog else {
+        let Some(CatalogSpec::Made(members)) = own.catalog.as_deref() else {
             return (Vec::new(), Vec::new());
         };
         let given = self.zones.iter().filter(|zone| {

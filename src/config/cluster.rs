@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::reader::At;
 use crate::base::{Permille, Span};
+use crate::plan::NatsServer;
 
 /// `[cluster]`.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(crate) struct ClusterSpec {
     pub(crate) revoked: Option<At<String>>,
     pub(crate) listen: Vec<At<SocketAddr>>,
     pub(crate) peers: Vec<At<String>>,
+    pub(crate) nats: Option<NatsSpec>,
     pub(crate) beat: Span,
     /// Absent: never.
     pub(crate) alone_after: At<Option<Span>>,
@@ -27,6 +29,7 @@ pub(crate) struct ClusterSpec {
     pub(crate) withdraw_hold: Option<At<Span>>,
     pub(crate) stale_after: Option<At<Span>>,
     pub(crate) distribute: Option<DistributeSpec>,
+    pub(crate) roll_cookies: Option<At<Span>>,
     pub(crate) nodes: Vec<ClusterNodeSpec>,
 }
 
@@ -36,6 +39,17 @@ pub(crate) struct DistributeSpec {
     pub(crate) file: Option<At<String>>,
     pub(crate) keys: Vec<At<[u8; 32]>>,
     pub(crate) soak: Option<At<Span>>,
+}
+
+/// `[cluster.nats]`.
+#[derive(Debug)]
+pub(crate) struct NatsSpec {
+    pub(crate) servers: Vec<At<NatsServer>>,
+    /// Those of `[cluster]`, if absent.
+    pub(crate) certificate: Option<At<String>>,
+    pub(crate) private_key: Option<At<String>>,
+    pub(crate) roots: Option<At<String>>,
+    pub(crate) nkey: Option<At<String>>,
 }
 
 /// The state in which a node gives its anycast route back.
@@ -61,12 +75,16 @@ pub(crate) struct ClusterNodeSpec {
 impl ClusterSpec {
     /// The files that nobody but the server is to read.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &At<String>> {
-        self.key.iter().chain(&self.private_key)
+        let nats = self.nats.iter();
+        let nats = nats.flat_map(|nats| nats.private_key.iter().chain(&nats.nkey));
+        self.key.iter().chain(&self.private_key).chain(nats)
     }
 
     /// All files.
     pub(super) fn files(&self) -> impl Iterator<Item = &At<String>> {
         let open = [&self.certificate, &self.roots, &self.revoked];
-        self.secrets().chain(open.into_iter().flatten())
+        let nats = self.nats.iter();
+        let nats = nats.flat_map(|nats| nats.certificate.iter().chain(&nats.roots));
+        self.secrets().chain(open.into_iter().flatten()).chain(nats)
     }
 }

@@ -14,7 +14,7 @@ use crate::discovery::DiscoveredLists;
 use crate::dns::Name;
 use crate::geo::Database;
 use crate::names::KnownNames;
-use crate::plan::MeasuredInForce;
+use crate::plan::{AgreedSecrets, MeasuredInForce};
 
 /// The content of a file, or why it could not be brought.
 pub type FileBrought = Result<Arc<[u8]>, String>;
@@ -33,6 +33,8 @@ pub struct Files {
     pub names: Arc<KnownNames>,
     /// The endpoints that are discovered, as they were added to the config.
     pub discovered: Arc<DiscoveredLists>,
+    /// The secrets that the nodes of a cluster have agreed on.
+    pub agreed: Arc<AgreedSecrets>,
 }
 
 /// A geo database that was compiled before.
@@ -84,6 +86,7 @@ impl FromIterator<(PathBuf, FileBrought)> for Files {
             written: BTreeMap::new(),
             names: Arc::default(),
             discovered: Arc::default(),
+            agreed: Arc::default(),
         }
     }
 }

@@ -6,6 +6,25 @@ use super::spec::{Spec, TsigSecret};
 use crate::text::Diagnostics;
 
 impl Spec {
+    /// Names of secrets that it sets itself though the nodes of a cluster have some in common: `cookie`, `cohort`, and tables of `[tsig]`.
+    #[must_use]
+    pub fn sets_secrets(&self) -> Vec<&str> {
+        let cookies = &self.server.defence.cookies;
+        let sets = cookies.off || cookies.file.is_some() || !cookies.secrets.is_empty();
+        let cohort = self.server.cohort_key.as_ref().map(|_| "cohort");
+        let is_own = |secret: &At<TsigSecret>| !matches!(secret.value, TsigSecret::Cluster);
+        let tsig = self.tsig.iter();
+        let tsig = tsig.filter(|key| key.secret.as_ref().is_none_or(is_own));
+        let all = sets.then_some("cookie").into_iter().chain(cohort);
+        all.chain(tsig.map(|key| &*key.name.value)).collect()
+    }
+
+    /// Tells that it is of a cluster.
+    #[must_use]
+    pub fn is_of_cluster(&self) -> bool {
+        self.cluster.is_some()
+    }
+
     /// Adds a warning if a file of the config that others may read holds a secret itself.
     pub fn warn_of_secrets(&self, is_open: impl Fn(&str) -> bool, found: &mut Diagnostics) {
         let is_here = |secret: &&At<TsigSecret>| matches!(secret.value, TsigSecret::Here(_));

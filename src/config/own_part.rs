@@ -20,6 +20,7 @@ const OWN: [(&str, &[&str]); 3] = [
             "revoked",
             "listen",
             "peers",
+            "nats",
             "withdraw",
             "withdraw_hold",
             "stale_after",

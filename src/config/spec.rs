@@ -197,15 +197,15 @@ pub(crate) struct ZoneSpec {
     /// The view whose clients see it; absent = the default.
     pub(crate) view: Option<At<String>>,
     pub(crate) file: Option<At<String>>,
-    pub(crate) dnssec: Option<DnssecSpec>,
-    pub(crate) transfer: Option<TransferSpec>,
-    pub(crate) incoming: Option<IncomingSpec>,
+    pub(crate) dnssec: Option<Box<DnssecSpec>>,
+    pub(crate) transfer: Option<Box<TransferSpec>>,
+    pub(crate) incoming: Option<Box<IncomingSpec>>,
     /// Where requests and notifications leave from.
     pub(crate) source: Vec<At<IpAddr>>,
     /// Names with the addresses of others.
     pub(crate) aliases: Vec<AliasSpec>,
     /// The role of a catalog zone; absent for any other.
-    pub(crate) catalog: Option<CatalogSpec>,
+    pub(crate) catalog: Option<Box<CatalogSpec>>,
     /// The catalog that lists it, of a zone that the config does not name.
     pub(crate) listed_by: Option<Name>,
 }
@@ -316,6 +316,8 @@ pub(crate) enum TsigSecret {
     Here(Secret),
     /// In a file.
     File(String),
+    /// With the nodes of the cluster.
+    Cluster,
 }
 
 /// One of `[jurisdictions]`.
@@ -475,7 +477,7 @@ impl Spec {
         for secret in self.tsig.iter().filter_map(|key| key.secret.as_ref()) {
             match &secret.value {
                 TsigSecret::File(path) => wanted.push(beside(&self.path, path)),
-                TsigSecret::Here(_) => {}
+                TsigSecret::Here(_) | TsigSecret::Cluster => {}
             }
         }
         let roots = self.resolvers.roots.as_ref();
@@ -588,9 +590,11 @@ pub(crate) fn included(zone: &Path, brought: &Files) -> Vec<PathBuf> {
             names.map(|name| beside(path, &name))
         });
         let paths = paths.filter(|path| path != zone && !found.contains(path));
-        let next: BTreeSet<PathBuf> = paths.collect();
-        found.extend(next.iter().cloned());
-        layer = next.into_iter().collect();
+        layer = paths.collect::<BTreeSet<_>>().into_iter().collect();
+        if layer.is_empty() {
+            break;
+        }
+        found.extend(layer.iter().cloned());
     }
     found
 }

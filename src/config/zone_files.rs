@@ -51,7 +51,7 @@ impl Spec {
     #[must_use]
     pub fn catalog_copies(&self) -> Vec<PathBuf> {
         let followed = self.zones.iter().filter(|zone| {
-            let catalog = zone.catalog.as_ref();
+            let catalog = zone.catalog.as_deref();
             catalog.is_some_and(|own| matches!(own, CatalogSpec::Followed(_)))
         });
         let files = followed.filter_map(|zone| zone.file.as_ref());

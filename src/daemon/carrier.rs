@@ -1,4 +1,4 @@
-//! The carrier of the cluster's records: begun with the server, told of a reload, and let go of for a successor.
+//! The carriers of the cluster's records: begun with the server, told of a reload, and let go of for a successor.
 //!
 //! The listeners are open from the start and handed over like all others. Two programs with one key must not speak at once, so this one
 //! falls silent when it lets go of the state, and speaks again if the successor does not answer; who connects meanwhile waits in the
@@ -11,7 +11,9 @@ use tracing::error;
 use super::cluster::ClusterDriver;
 use super::keeper::ClusterBefore;
 use super::key_sharing::KeySharing;
-use crate::io::carry::peers::{PeerTools, Peers};
+use crate::io::carry::CarrierTools;
+use crate::io::carry::nats::Nats;
+use crate::io::carry::peers::Peers;
 use crate::io::clock::Clock;
 use crate::io::control::Heartbeat;
 use crate::io::metrics::Metrics;
@@ -21,8 +23,8 @@ use crate::plan::{ClusterRules, Plan};
 pub(super) struct CarrierKeeper {
     listeners: Vec<TcpListener>,
     rules: Arc<ClusterRules>,
-    tools: PeerTools,
-    peers: Option<Peers>,
+    tools: CarrierTools,
+    carriers: Option<(Peers, Nats)>,
 }
 
 /// The part of a node in a cluster: what it says and hears, what carries it, and the keys that it shares. None of it, if it stands alone.
@@ -49,12 +51,12 @@ pub(super) fn join(
     let mut keeper = CarrierKeeper {
         listeners,
         rules: Arc::clone(rules),
-        tools: PeerTools {
+        tools: CarrierTools {
             copy: own.copy().clone(),
             clock,
             metrics: Arc::clone(metrics),
         },
-        peers: None,
+        carriers: None,
     };
     keeper.begin()?;
     Ok((driver, Some(keeper), keys))
@@ -62,11 +64,14 @@ pub(super) fn join(
 
 impl CarrierKeeper {
     fn begin(&mut self) -> Result<(), String> {
-        let told = |error: std::io::Error| format!("[cluster] cannot speak to peers: {error}");
+        let told =
+            |error: std::io::Error| format!("[cluster] cannot speak to other nodes: {error}");
         let listeners = self.listeners.iter().map(TcpListener::try_clone);
         let listeners = listeners.collect::<std::io::Result<_>>().map_err(told)?;
         let peers = Peers::start(listeners, Arc::clone(&self.rules), self.tools.clone());
-        self.peers = Some(peers.map_err(told)?);
+        let peers = peers.map_err(told)?;
+        let nats = Nats::start(Arc::clone(&self.rules), self.tools.clone()).map_err(told)?;
+        self.carriers = Some((peers, nats));
         Ok(())
     }
 
@@ -79,15 +84,16 @@ impl CarrierKeeper {
             node: self.rules.node.clone(),
             ..ClusterRules::clone(rules)
         });
-        if let Some(peers) = &self.peers {
+        if let Some((peers, nats)) = &self.carriers {
             peers.set(&self.rules);
+            nats.set(&self.rules);
         }
     }
 
     /// Falls silent.
     pub(super) async fn pause(&mut self) {
-        if let Some(peers) = self.peers.take() {
-            peers.stop().await;
+        if let Some((peers, nats)) = self.carriers.take() {
+            tokio::join!(peers.stop(), nats.stop());
         }
     }
 

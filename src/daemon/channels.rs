@@ -4,7 +4,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::carrier::CarrierKeeper;
-use super::cluster::ClusterDriver;
+use super::cluster::{ClusterDriver, SecretWord};
 use super::comparer::Comparer;
 use super::discovering::DiscoveryHandle;
 use super::keeper::KeptOrders;
@@ -70,6 +70,13 @@ impl Handles {
         let share = move |text, reply| drop(reader.send(ReaderMessage::Share(text, reply)));
         let tools = (Box::new(share) as _, Arc::clone(&self.metrics));
         cluster.distribution.equip(tools);
+    }
+
+    /// Has the secrets of all nodes left alone while another program may change them, or no more.
+    pub(super) fn hold_secrets(&self, is_held: bool) {
+        let words = self.cluster.as_ref().and_then(|own| own.secrets.as_ref());
+        // At the end of the server nobody looks at them any more.
+        words.map(|words| words.send(SecretWord::Hold(is_held)).ok());
     }
 }
 

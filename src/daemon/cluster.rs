@@ -12,6 +12,7 @@
 //! engine's panel is the lone one.
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use tokio::sync::watch;
 
@@ -26,13 +27,21 @@ use crate::base::{Moment, from_hexadecimal};
 use crate::engine::{Engine, Input, Observed};
 use crate::io::carry::SharedCopy;
 use crate::io::clock::Clock;
-use crate::io::control::Heartbeat;
+use crate::io::control::{Heartbeat, SecretAsk, SecretReply};
 use crate::io::keys::lock::NodeLock;
 use crate::plan::{ClusterPart, ClusterRules, Plan};
 use crate::share::{
     AuthorKey, AuthorSeal, Boot, Cluster, ClusterStart, EntryHash, MemberAdmission, MemberRole,
     NodeHead, Roster, RosterFault, RosterMember, TargetNames, Tuning,
 };
+
+/// A thing that whoever shares the secrets of all nodes is told.
+pub(super) enum SecretWord {
+    /// Somebody asks.
+    Ask(SecretAsk, SecretReply),
+    /// Another program may change the secrets, or no more.
+    Hold(bool),
+}
 
 /// Joins the engine and the shared copy.
 pub(super) struct ClusterDriver {
@@ -50,6 +59,9 @@ pub(super) struct ClusterDriver {
     /// Until the zones have it.
     keys: Option<KeySharing>,
     pub(super) distribution: Distribution,
+    pub(super) lock: Option<Arc<NodeLock>>,
+    /// The way to whoever shares the secrets of all nodes.
+    pub(super) secrets: Option<Sender<SecretWord>>,
 }
 
 impl ClusterDriver {
@@ -78,9 +90,11 @@ impl ClusterDriver {
         let orders = ClusterOrders::new(&cluster, calendar.utc, before);
         let copy = SharedCopy::new(cluster, clock);
         let route = RouteDriver::new(rules, Arc::clone(heartbeat));
-        let keys = KeySharing::new(copy.clone(), lock);
+        let lock = Arc::new(lock);
+        let keys = KeySharing::new(copy.clone(), Arc::clone(&lock));
         let mut driver = Self::new((copy, orders, route), Arc::clone(rules), plan);
         driver.keys = Some(keys);
+        driver.lock = Some(lock);
         driver.distribution.adopt(&driver.rules, &driver.copy);
         Ok(Some(driver))
     }
@@ -104,6 +118,8 @@ impl ClusterDriver {
             orders,
             keys: None,
             distribution: Distribution::default(),
+            lock: None,
+            secrets: None,
         }
     }
 

@@ -1,8 +1,8 @@
 //! The cluster as an operator is told of it, and nodes that are not to be listened to any more.
-use super::cluster::ClusterDriver;
+use super::cluster::{ClusterDriver, SecretWord};
 use super::control_loop::ControlLoop;
 use super::order_spread::{self, unshared};
-use crate::io::control::{ReleaseAsk, Revocation};
+use crate::io::control::{ReleaseAsk, Revocation, SecretAsk, SecretReply};
 use crate::share::{Author, AuthorKey, ClusterView, Intent, LogAct};
 
 impl ControlLoop {
@@ -11,6 +11,16 @@ impl ControlLoop {
         let alone = Err("this node is of no cluster".to_owned());
         let cluster = self.handles.cluster.as_ref();
         cluster.map_or(alone, |own| own.revoke(revocation))
+    }
+
+    /// Has an operator answered who asks for something about secrets of all nodes.
+    pub(super) fn ask_secrets(&self, ask: SecretAsk, reply: SecretReply) {
+        let cluster = self.handles.cluster.as_ref();
+        match cluster.and_then(|own| own.secrets.as_ref()) {
+            // Whoever drops the reply has ended, and that is the outcome.
+            Some(words) => drop(words.send(SecretWord::Ask(ask, reply))),
+            None => drop(reply.send(Err("this node is of no cluster".to_owned()))),
+        }
     }
 
     /// Answers an operator who asks for something about releases.
@@ -27,12 +37,17 @@ impl ClusterDriver {
         let name = &self.rules().name;
         let mut view = (self.copy()).look(|cluster, now, _| cluster.view(name, now));
         view.summary.certificate_expires = self.copy().certificate_expires();
+        view.summary.certificates = self.copy().untimely(&self.rules().peers);
+        view.summary.nats = self.copy().nats();
         self.route.show(&mut view.summary);
         view.summary.release = self.distribution.view(self.copy());
         for node in &mut view.nodes {
             let mut known = self.rules().nodes.iter();
             let known = known.find(|known| known.name == node.name);
             node.control = known.and_then(|known| known.control.clone());
+            let heard = known.filter(|_| node.age_ms.is_some());
+            let by = heard.and_then(|own| self.copy().heard_by(AuthorKey(own.key).author()));
+            node.heard_by = by.map(|by| by.word().to_owned());
         }
         view
     }

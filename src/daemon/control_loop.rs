@@ -296,6 +296,7 @@ impl ControlLoop {
             | Command::Push { .. }
             | Command::Revoke { .. }
             | Command::Release { .. }
+            | Command::Secrets(..)
             | Command::Challenge { .. }
             | Command::Declared { .. }
             | Command::Declare { .. }
@@ -321,6 +322,7 @@ impl ControlLoop {
             Command::Cluster(reply) => drop(reply.send(self.cluster_view())),
             Command::Revoke { revocation, reply } => drop(reply.send(self.revoke(revocation))),
             Command::Release { ask, reply } => drop(reply.send(self.ask_release(ask))),
+            Command::Secrets(ask, reply) => self.ask_secrets(ask, reply),
             Command::Orders(reply) => self.tell_orders(reply),
             Command::Push { push, reply } => {
                 let slots = pushed::slots_of(&self.plan, &push);
@@ -394,6 +396,7 @@ impl ControlLoop {
         match hold {
             Hold::Release(done) => {
                 self.is_held = true;
+                self.handles.hold_secrets(true);
                 if let Some(carrier) = &mut self.handles.carrier {
                     carrier.pause().await;
                 }
@@ -408,6 +411,7 @@ impl ControlLoop {
                 self.keeper.resume(self.in_force_state());
                 self.zones.resume_signatures(self.in_force_state());
                 self.is_held = false;
+                self.handles.hold_secrets(false);
                 // What came meanwhile is on no disk.
                 self.handles
                     .cluster

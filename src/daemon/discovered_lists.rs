@@ -1,4 +1,4 @@
-//! Lists of discovered endpoints, compiled with the config in force.
+//! Lists of discovered endpoints, and secrets that the nodes of a cluster agree on, compiled with the config in force.
 //!
 //! The files are those in force, as they were read; only zones and databases come from the disk. Nobody has changed a config, so nothing of it
 //! is weighed: the bounds of the discovery have judged the list.
@@ -11,22 +11,36 @@ use crate::config::{self, Diagnostics, Severity};
 use crate::discovery::DiscoveredLists;
 use crate::io::files::{self, Beside};
 use crate::names::KnownNames;
+use crate::plan::AgreedSecrets;
 
-/// The one who hears whether lists are in force.
+/// The one who hears whether it is in force.
 pub(super) type DiscoveredReply = oneshot::Sender<Result<(), String>>;
 
-/// Compiles the config in force with other lists.
+/// A thing that is other than when the config in force was compiled.
+pub(super) enum BesideConfig {
+    Lists(Arc<DiscoveredLists>),
+    Secrets(Arc<AgreedSecrets>),
+}
+
+/// Compiles the config in force with it.
 ///
 /// # Errors
-/// The reason why they do not go with it; for a person.
+/// The reason why it does not go with it; for a person.
 pub(super) fn draft(
-    lists: &Arc<DiscoveredLists>,
+    other: &BesideConfig,
     source: &Source,
     names: &Arc<KnownNames>,
 ) -> Result<Box<Prepared>, String> {
-    let beside = Beside {
-        discovered: Some(lists),
-        ..source.beside()
+    let before = source.beside();
+    let beside = match other {
+        BesideConfig::Lists(lists) => Beside {
+            discovered: Some(lists),
+            ..before
+        },
+        BesideConfig::Secrets(agreed) => Beside {
+            agreed: Some(agreed),
+            ..before
+        },
     };
     let mut loaded = files::load_in_force(&source.spec, beside);
     loaded.files.names = Arc::clone(names);

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use tracing::{error, info, warn};
 
+use super::discovered_lists::BesideConfig;
 use super::latest_writer::LatestWriter;
 use super::prepared::Source;
 use super::reader::ReaderMessage;
@@ -205,7 +206,10 @@ impl DiscoveryDriver {
     fn take(&self, lists: Arc<DiscoveredLists>) {
         let (reply, done) = oneshot::channel();
         // A reader that has ended drops the reply, and that is the outcome.
-        drop(self.reader.send(ReaderMessage::Discovered(lists, reply)));
+        drop(
+            self.reader
+                .send(ReaderMessage::Discovered(BesideConfig::Lists(lists), reply)),
+        );
         let inputs = self.inputs.clone();
         tokio::spawn(async move {
             let outcome = done

@@ -23,7 +23,7 @@ use crate::io::keys::Store;
 use crate::io::keys::lock::{self, NodeLock};
 use crate::keys::{Fellow, Fellows, Key, KeyId, Time, ToldRing};
 use crate::share::{
-    Author, Cluster, MemberAdmission, NodeSecrets, RingsTold, SealedSecret, SecretWrap,
+    Author, Cluster, Footing, MemberAdmission, NodeSecrets, RingsTold, SealedSecret, SecretWrap,
 };
 use crate::zones::{Input, KeyNodes};
 
@@ -31,11 +31,11 @@ use crate::zones::{Input, KeyNodes};
 #[derive(Debug)]
 pub(super) struct KeySharing {
     copy: SharedCopy,
-    lock: NodeLock,
+    lock: Arc<NodeLock>,
     /// Absent until they are known.
     zones: Option<BTreeMap<Name, SharedZone>>,
-    /// The news that were looked at last.
-    seen: Option<u64>,
+    /// The news that were looked at last, and whether clocks agreed then.
+    seen: Option<(u64, bool)>,
     has_changed: bool,
     began: Moment,
     is_waiting: bool,
@@ -60,7 +60,7 @@ struct HeardNode {
 }
 
 impl KeySharing {
-    pub(super) fn new(copy: SharedCopy, lock: NodeLock) -> Self {
+    pub(super) fn new(copy: SharedCopy, lock: Arc<NodeLock>) -> Self {
         Self {
             began: copy.look(|_, now, _| now),
             copy,
@@ -87,6 +87,7 @@ impl KeySharing {
         KeyNodes::Cluster {
             zones: BTreeMap::new(),
             is_waiting: self.is_waiting,
+            agrees: false,
         }
     }
 
@@ -123,7 +124,12 @@ impl KeySharing {
 
     /// Takes in what was told since the last time, and tells others; what the zones are to know of it.
     pub(super) fn turn(&mut self) -> Vec<Input> {
-        let news = self.copy.look(|cluster, _, _| cluster.key_news());
+        // Votes of clocks that differ do not count.
+        let (news, agrees) = self.copy.look(|cluster, _, _| {
+            let agrees = cluster.footing() == Footing::Together;
+            (cluster.key_news(), agrees)
+        });
+        let news = (news, agrees);
         let is_same = self.seen == Some(news) && !self.has_changed && !self.is_waiting;
         let Some(mut zones) = self.zones.take_if(|_| !is_same) else {
             return Vec::new();
@@ -146,7 +152,13 @@ impl KeySharing {
             }
             nodes.insert(apex.clone(), Arc::new(fellows));
         }
-        let has_heard = heard.iter().filter(|node| node.rings.is_some()).count() + 1;
+        let at = Time(wall.0 / 1000);
+        // One whose clock is wrong tells nothing that may be followed.
+        let is_told = |node: &&HeardNode| {
+            let rings = node.rings.as_ref();
+            rings.is_some_and(|rings| !rings.values().flatten().any(|told| told.ring.is_ahead(at)))
+        };
+        let has_heard = heard.iter().filter(is_told).count() + 1;
         let is_whole = nodes.values().all(|fellows| holds_all(fellows));
         let has_waited = now.since(self.began) >= CLUSTER_KEYS_AWAITED;
         let is_enough = has_heard * 2 > heard.len() + 1 && is_whole;
@@ -156,6 +168,7 @@ impl KeySharing {
         inputs.push(Input::Nodes(KeyNodes::Cluster {
             zones: nodes,
             is_waiting: self.is_waiting,
+            agrees,
         }));
         inputs
     }

@@ -83,6 +83,7 @@ mod reader;
 mod reload_effects;
 mod run;
 mod runtimes;
+mod secret_sharing;
 pub(crate) mod server;
 mod shared_text;
 mod signalled;

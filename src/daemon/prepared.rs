@@ -1,4 +1,5 @@
 //! A config that was read and compiled, with all that the two cores need to take it into force.
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,8 +48,8 @@ pub(crate) struct Source {
     pub(crate) steered: Arc<[Steered]>,
     /// The file of the geo database, unless it is the embedded one.
     pub(crate) geo: Option<GeoData>,
-    /// By zone that is read from its file alone: its files.
-    pub(crate) files: Vec<(Name, Vec<PathBuf>)>,
+    /// By zone whose file includes others: all of them. Of other zones the config says the one file.
+    pub(crate) included: Vec<(Name, Vec<PathBuf>)>,
 }
 
 /// What may be done to the folders of keys.
@@ -66,6 +67,7 @@ impl Source {
         Beside {
             declared: Some(&self.declared),
             discovered: Some(&self.brought.discovered),
+            agreed: Some(&self.brought.agreed),
         }
     }
 }
@@ -104,13 +106,18 @@ impl Prepared {
         let read: Vec<Filed> = pairs()
             .map(|(plan, own)| filed(plan, own, &steered))
             .collect();
+        // Steps of keys wait for the largest TTL of all that is signed with them.
+        let mut longest: BTreeMap<_, Span> = BTreeMap::new();
+        for (plan, own) in zoning.zones.iter().zip(&read) {
+            if let Some(folder) = plan.key_folder() {
+                let longest = longest.entry(folder).or_default();
+                *longest = own.longest_ttl.max(*longest);
+            }
+        }
         let new = zoning.zones.iter().zip(&read).map(|(plan, own)| {
-            // Steps of keys wait for the largest TTL of all that is signed with them.
-            let sharing = zoning.zones.iter().zip(&read);
-            let sharing = sharing.filter(|(other, _)| other.shares_keys(plan));
-            let ttls = sharing.map(|(_, other)| other.longest_ttl);
+            let signed = plan.key_folder().and_then(|folder| longest.get(&folder));
             let filed = Filed {
-                longest_ttl: ttls.fold(own.longest_ttl, Span::max),
+                longest_ttl: signed.copied().unwrap_or(own.longest_ttl),
                 ..own.clone()
             };
             new_zone(plan, filed, keys)
@@ -127,7 +134,7 @@ impl Prepared {
             sizes,
             source: Arc::new(Source {
                 plan,
-                files: loaded.spec.files_by_zone(&loaded.files),
+                included: with_includes(&loaded.spec, &loaded.files),
                 brought: without_data(&loaded.spec, &loaded.files),
                 spec: Arc::new(loaded.spec),
                 declared: loaded.declared,
@@ -145,6 +152,14 @@ impl Prepared {
             tell(&state::set_aside(path, reason.clone(), now));
         }
     }
+}
+
+/// The zones whose files include others, with all their files.
+fn with_includes(spec: &Spec, files: &Files) -> Vec<(Name, Vec<PathBuf>)> {
+    let mut all = spec.files_by_zone(files);
+    all.retain(|(_, own)| own.len() > 1);
+    all.shrink_to_fit();
+    all
 }
 
 /// All that was brought, but for what is large: it is needed to make another plan of the same config.

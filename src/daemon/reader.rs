@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info};
 
 use super::declaring::{self, ObjectKeeper, ObjectReply, ObjectWork};
-use super::discovered_lists::{self, DiscoveredReply};
+use super::discovered_lists::{self, BesideConfig, DiscoveredReply};
 use super::findings;
 use super::geo_keeper::{Freshness, GeoKeeper};
 use super::judge::{Judgement, Occasion};
@@ -33,7 +33,6 @@ use super::shared_text::{self, SharedReply, SharedText};
 use super::watched::{ConfigRead, WatchRecorder};
 use crate::config;
 use crate::config::declared::ObjectRefusal;
-use crate::discovery::DiscoveredLists;
 use crate::dns::Name;
 use crate::io::audit::AuditTrail;
 use crate::io::background;
@@ -64,8 +63,8 @@ pub(super) enum ReaderMessage {
     Reload(Request),
     /// To make a plan of the config in force with these addresses of names.
     Names(Arc<KnownNames>),
-    /// To take these discovered endpoints into force.
-    Discovered(Arc<DiscoveredLists>, DiscoveredReply),
+    /// To take discovered endpoints, or secrets that nodes have agreed on, into force.
+    Discovered(BesideConfig, DiscoveredReply),
     /// To change what is declared.
     Declare(ObjectWork, ObjectReply),
     /// To take a release of the shared config into force; what its file held before is told.
@@ -335,9 +334,11 @@ impl Reader {
     /// Reads what has changed: zones where nothing else has, otherwise everything.
     fn follow(&mut self, files: &[PathBuf]) -> Result<(), Ended> {
         let source = self.source();
-        let zones = source.files.iter();
-        let changed = zones.filter(|(_, own)| own.iter().any(|file| files.contains(file)));
-        let of_zones: BTreeSet<&PathBuf> = source.files.iter().flat_map(|(_, own)| own).collect();
+        let plain = source.spec.files_by_zone(&config::Files::new());
+        let zones = || plain.iter().chain(&source.included);
+        let changed = zones().filter(|(_, own)| own.iter().any(|file| files.contains(file)));
+        let changed: BTreeSet<&Name> = changed.map(|(id, _)| id).collect();
+        let of_zones: BTreeSet<&PathBuf> = zones().flat_map(|(_, own)| own).collect();
         let only_zones = files.iter().all(|file| of_zones.contains(file));
         let shown: Vec<_> = files.iter().map(|file| file.display()).collect();
         let named = LogList(&shown);
@@ -349,8 +350,8 @@ impl Reader {
                 return Ok(());
             }
         }
-        for (apex, _) in changed {
-            self.read_zone(&source, apex)?;
+        for id in changed {
+            self.read_zone(&source, id)?;
         }
         Ok(())
     }

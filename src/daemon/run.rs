@@ -29,6 +29,7 @@ use crate::io::control::{ControlSurroundings, LogReport};
 use crate::io::files::{self, Beside, Loaded, Watch};
 use crate::io::handover::Predecessor;
 use crate::io::log_line::LogList;
+use crate::io::memory::return_free_pages;
 use crate::io::node_name::NodeName;
 use crate::io::notify::Notifier;
 use crate::io::privileges::{Account, RootDropped};
@@ -87,6 +88,7 @@ fn run_after(
     };
     let sockets = Sockets::open(&config.compiled.plan, given)?;
     let dropped = config.give_up_root()?;
+    let pages_return = return_free_pages();
     if let Some(predecessor) = &predecessor {
         predecessor.release().map_err(|error| error.to_string())?;
         config = ReadConfig::read(path)?;
@@ -112,6 +114,12 @@ fn run_after(
         warn!(
             event = "same_user",
             "[server] user is for a server that is started as root; this one stays who it is"
+        );
+    }
+    if !pages_return {
+        warn!(
+            event = "free_pages",
+            "the allocator has no thread that returns free pages: more memory is held"
         );
     }
     prepared.set_aside(Clock::start().wall_seconds());
@@ -168,6 +176,7 @@ impl ReadConfig {
             let beside = Beside {
                 declared: declared.as_ref(),
                 discovered: discovered.as_ref(),
+                agreed: None,
             };
             let mut loaded = files::load_beside(path, beside).map_err(|error| error.to_string())?;
             let watch = loaded.watch();

@@ -130,6 +130,7 @@ impl Server {
         let ((reader, readings), comparer, (names, holding)) = reader(reading, clock, zones.names)?;
         let upgrades = Upgrades::offer(start.program, &descriptors, &start.secrets);
         let handles = Handles {
+            cluster: share_secrets(cluster, &in_force, reader.clone())?,
             discoveries: follow_sources(clock, &in_force, reader.clone()),
             in_force,
             clock,
@@ -141,7 +142,6 @@ impl Server {
             reader,
             comparer,
             names,
-            cluster,
             carrier,
             onlooker: start.onlooker,
             upgrades: upgrades.requests,
@@ -480,6 +480,18 @@ fn share_declared(
     let begun = copy.map_or(Ok(()), |copy| declared_sharing::begin(copy, zones, with));
     begun.map_err(|error| no_thread(&error))?;
     Ok(in_force)
+}
+
+/// Shares the secrets of all nodes, if there are any.
+fn share_secrets(
+    mut cluster: Option<ClusterDriver>,
+    in_force: &InForce,
+    reader: Option<Requests>,
+) -> Result<Option<ClusterDriver>, Failure> {
+    let own = cluster.as_mut();
+    let begun = own.map_or(Ok(()), |own| own.share_secrets(in_force, reader));
+    begun.map_err(|error| no_thread(&error))?;
+    Ok(cluster)
 }
 
 type Requests = std::sync::mpsc::Sender<reader::ReaderMessage>;

@@ -4,6 +4,8 @@
 //! of a whole word by a few additions, so that hashing and comparing cost the same for every
 //! spelling and nothing is copied. Length octets stay below `A`, so whole names may be folded
 //! like labels.
+use std::cmp::Ordering;
+
 const WORD: usize = 8;
 /// This octet in each place of a word.
 const EACH: u64 = 0x0101_0101_0101_0101;
@@ -49,6 +51,24 @@ pub(super) fn same(one: &[u8], other: &[u8]) -> bool {
 #[inline]
 fn alike(one: u64, other: u64) -> bool {
     one == other || lower(one) == lower(other)
+}
+
+/// The order of two labels, without their case (RFC 4034, section 6.1).
+#[inline]
+pub(super) fn compare(one: &[u8], other: &[u8]) -> Ordering {
+    let (mut one, mut other) = (one, other);
+    while let (Some((left, one_more)), Some((right, other_more))) =
+        (one.split_first_chunk(), other.split_first_chunk())
+    {
+        let [left, right] = [left, right].map(|word| lower(u64::from_be_bytes(*word)));
+        if left != right {
+            return left.cmp(&right);
+        }
+        (one, other) = (one_more, other_more);
+    }
+    let (one, other) = (one.iter(), other.iter());
+    one.map(u8::to_ascii_lowercase)
+        .cmp(other.map(u8::to_ascii_lowercase))
 }
 
 /// Where `ancestor` starts in `name` if that is it or, by the octets alone, lies below it; both
@@ -147,6 +167,27 @@ mod tests {
         }
         assert!(!same(b"a", b"a\0"));
         assert_ne!(hash(5, b"a"), hash(5, b"a\0"));
+    }
+
+    #[test]
+    fn labels_are_in_the_order_of_their_lower_case() {
+        let words: Vec<Vec<u8>> = (0..400_usize)
+            .map(|number| {
+                let octets = [b"aZ", b"\xFF@", b"bB", b"[z"].into_iter().cycle();
+                let octets = octets.flatten().copied().skip(number % 8);
+                let mut word: Vec<u8> = octets.take(number % 19).collect();
+                if let Some(last) = word.get_mut(number % 17) {
+                    *last = u8::try_from(number % 256).unwrap();
+                }
+                word
+            })
+            .collect();
+        for one in &words {
+            for other in &words {
+                let plain = one.to_ascii_lowercase().cmp(&other.to_ascii_lowercase());
+                assert_eq!(compare(one, other), plain, "{one:?} {other:?}");
+            }
+        }
     }
 
     #[test]

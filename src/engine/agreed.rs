@@ -142,7 +142,7 @@ impl Agreed {
             (None, Some(until)) if until <= now => OrderEnd::Expired,
             (None, _) => OrderEnd::Lifted {
                 by: String::new(),
-                reason: "it is held back, or its author's word is void".to_owned(),
+                reason: "it is held back, or comes from a time that lies ahead, or its author's word is void".to_owned(),
             },
         })
     }
@@ -169,7 +169,7 @@ impl OrderRecord {
         key(self) == key(other)
     }
 
-    /// Becomes the same order as it was agreed on; times that were only reckoned anew stay.
+    /// Becomes the same order as it was agreed on, for the reason that was given last; times that were only reckoned anew stay.
     pub(super) fn adopt(&mut self, now: Moment, agreed: &Self) {
         let is_near = |one: Moment, other: Moment| one.since(other).max(other.since(one)) <= SAME;
         let is_end = match (self.until, agreed.until) {
@@ -183,6 +183,7 @@ impl OrderRecord {
         if begins.iter().any(|at| *at > now) && !is_near(begins[0], begins[1]) {
             self.from = Some(agreed.begins());
         }
+        self.order.reason.clone_from(&agreed.order.reason);
         self.origin = OrderOrigin::Agreed;
     }
 }

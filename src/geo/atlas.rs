@@ -10,8 +10,9 @@
 //! millions of networks into classes a matter of asking once for each spot ([`Atlas::sort`]).
 //!
 //! It does not know what a class or a mark stands for.
-use std::collections::HashMap;
 use std::net::IpAddr;
+
+use rustc_hash::FxHashMap;
 
 use super::database::{Database, Places};
 use super::laid::{Laid, Over, Spot, blocks};
@@ -42,7 +43,7 @@ pub struct Atlas {
     /// Places that the operator's countries make and the database does not have; they follow its own.
     made: Vec<Place>,
     /// The number of the place that a country makes of one of the database's, by both.
-    replaced: HashMap<(u32, Locality), u32>,
+    replaced: FxHashMap<(u32, Locality), u32>,
 }
 
 /// Neighbouring addresses of one place and one mark.
@@ -107,7 +108,7 @@ impl Atlas {
             v4,
             v6,
             made: Vec::new(),
-            replaced: HashMap::new(),
+            replaced: FxHashMap::default(),
         };
         if !countries.is_empty() {
             atlas.replace();
@@ -119,7 +120,7 @@ impl Atlas {
     fn replace(&mut self) {
         let known = self.database.places().len();
         let mut places = Places::from_list(self.database.places().to_vec());
-        let mut replaced = HashMap::new();
+        let mut replaced = FxHashMap::default();
         let content = &self.database.0;
         let v4 = under(&content.v4, &self.v4, &self.overs);
         let v6 = under(&content.v6, &self.v6, &self.overs);
@@ -298,14 +299,14 @@ fn under<K: Key>(
 /// Layers over networks, numbered as they come.
 struct Overs {
     list: Vec<Over>,
-    numbers: HashMap<Over, u32>,
+    numbers: FxHashMap<Over, u32>,
 }
 
 impl Overs {
     fn new() -> Self {
         Self {
             list: vec![(None, None)],
-            numbers: HashMap::from([((None, None), 0)]),
+            numbers: FxHashMap::from_iter([((None, None), 0)]),
         }
     }
 

@@ -12,11 +12,12 @@
 //! locations is still of use if it knows autonomous systems, since regions may claim those.
 //!
 //! It does not know where the file came from, nor how old is too old.
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use maxminddb::{MaxMindDbError, Reader};
+use rustc_hash::FxHashMap;
 use thiserror::Error;
 
 use super::makers;
@@ -129,7 +130,7 @@ const UNKNOWN: u32 = 0;
 #[derive(Debug)]
 pub(super) struct Places {
     pub(super) list: Vec<Place>,
-    numbers: HashMap<Place, u32>,
+    numbers: FxHashMap<Place, u32>,
 }
 
 impl Places {

@@ -4,8 +4,9 @@
 //! networks are registered. Where it has no number the first one's stays.
 //!
 //! What comes of it is a database like any other, so whoever sorts or finds clients never knows that there were two.
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::database::{Database, GeoContent, Places};
 use super::packed::PackedSteps;
@@ -19,7 +20,7 @@ impl Database {
         let mut numbering = Numbering {
             places: Places::from_list(self.places().to_vec()),
             systems: systems.places(),
-            known: HashMap::new(),
+            known: FxHashMap::default(),
         };
         let v4 = lay(&self.0.v4, &systems.0.v4, &mut numbering);
         let v6 = lay(&self.0.v6, &systems.0.v6, &mut numbering);
@@ -39,7 +40,7 @@ impl Database {
 struct Numbering<'s> {
     places: Places,
     systems: &'s [Place],
-    known: HashMap<(u32, u32), u32>,
+    known: FxHashMap<(u32, u32), u32>,
 }
 
 impl Numbering<'_> {

@@ -5,7 +5,7 @@
 //! left when neighbours of one kind are one.
 //!
 //! It does not know what a kind is.
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use super::common::Common;
 use super::laid::{Spot, blocks};
@@ -49,7 +49,7 @@ pub(super) struct Sorting<F> {
     kind_of: F,
     /// By place: the kind of it without a mark, once it has been asked for. Nearly all are so, and need no hash.
     unmarked: Vec<u32>,
-    marked: HashMap<Spot, u32>,
+    marked: FxHashMap<Spot, u32>,
     sizes: Vec<u64>,
 }
 
@@ -77,7 +77,7 @@ impl<F: FnMut(Spot) -> u32> Sorting<F> {
         Self {
             kind_of,
             unmarked: vec![UNASKED; places],
-            marked: HashMap::new(),
+            marked: FxHashMap::default(),
             sizes: Vec::new(),
         }
     }

@@ -1,6 +1,6 @@
 //! Everything that waits, listens, reads a clock or opens a file.
 //!
-//! `audit`, `background`, `clock`, `dnstap`, `publish`, `files`, `history`, `keep`, `keys`, `state`, `metrics`, `notify`, `screen`, `log_line`, `log_rate`, `node_name`, `resolve`, `web`, `inherited`, `service_manager` and
+//! `audit`, `background`, `clock`, `dnstap`, `publish`, `files`, `history`, `keep`, `keys`, `state`, `memory`, `metrics`, `notify`, `screen`, `log_line`, `log_rate`, `node_name`, `resolve`, `web`, `inherited`, `service_manager` and
 //! `privileges` serve the siblings above them: `serve`, `probe`, `discovery`, `transfer`, `control`, `carry` and `handover`, which do not see
 //! each other. `daemon` joins them to the cores.
 pub mod audit;
@@ -18,6 +18,7 @@ pub mod keep;
 pub mod keys;
 pub mod log_line;
 pub mod log_rate;
+pub mod memory;
 pub mod metrics;
 pub mod node_name;
 pub mod notify;

@@ -115,7 +115,8 @@ impl Screen {
         let zoning = Arc::clone(&self.zoning.read().unwrap_or_else(PoisonError::into_inner));
         let known = |found: &tsig::ClaimedKey<'_>| {
             let mut keys = zoning.tsig.iter();
-            keys.position(|key| found.is(&key.name, key.algorithm))
+            // One whose secret has not come from other nodes is not ours yet.
+            keys.position(|key| key.secret.is_some() && found.is(&key.name, key.algorithm))
         };
         let key = match tsig::recognize(request, known) {
             Ok(key) => key,

@@ -13,9 +13,13 @@
 //! tag.
 //!
 //! A key counts as known only once its secret is there: a ring with a key that is not held is not followed, not in part either.
+//!
+//! A ring with a step further ahead than clocks may differ ([`CLUSTER_SKEW_MOST`]) is one of a wrong clock, which lets no wait pass that caches need. It is
+//! followed by nobody, and the rollover rests. Once that clock is right, the node gives such a ring up, and comes to that of the others. A key that was made
+//! by such a clock, and has taken no step, counts as made when it is right again: no cache has it.
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::limits::KEYS_REMEMBERED;
+use crate::base::limits::{CLUSTER_SKEW_MOST, KEYS_REMEMBERED};
 
 use super::policy::{Due, Policy, Prospect, Step};
 use super::ring::{Goal, Key, KeyId, Ring, Role, Time};
@@ -50,10 +54,18 @@ pub struct Fellows {
 }
 
 impl Fellows {
-    /// Tells that every other node has told what it serves.
+    /// Tells that there are others, and that none has told what it serves: then nobody here knows whether the zone is signed.
     #[must_use]
-    pub fn are_heard(&self) -> bool {
-        !self.others.contains(&Fellow::Unheard)
+    pub fn are_silent(&self) -> bool {
+        let mut others = self.others.iter();
+        !self.others.is_empty() && others.all(|one| *one == Fellow::Unheard)
+    }
+
+    fn told(&self) -> impl Iterator<Item = &ToldRing> {
+        self.others.iter().filter_map(|fellow| match fellow {
+            Fellow::Serves(told) => Some(told),
+            Fellow::Unheard => None,
+        })
     }
 
     /// Tells that a key of another node's ring is one that is held here, or is history there.
@@ -96,15 +108,17 @@ impl Ring {
         ahead.into_iter().find(is_due).map(|one| one.step)
     }
 
-    /// The time of the next step there, if any comes by time alone.
+    /// The time of the next step there, if any comes by time alone, or from which the ring of another node is not ahead any more.
     #[must_use]
-    pub fn wake_among(&self, policy: &Policy, fellows: &Fellows) -> Option<Time> {
+    pub fn wake_among(&self, policy: &Policy, fellows: &Fellows, now: Time) -> Option<Time> {
         let ahead = self.prospects_among(policy, fellows);
         let times = ahead.into_iter().filter_map(|one| match one.due {
             Due::At(time) => Some(time),
             Due::Word | Due::Nodes => None,
         });
-        times.min()
+        let rings = fellows.told().map(|told| &told.ring);
+        let come = rings.map(|ring| ring.latest().before(CLUSTER_SKEW_MOST));
+        times.chain(come.filter(|time| *time > now)).min()
     }
 
     /// The steps that every node has taken, each at the time of the last. Nothing, if one is unheard or its zone goes elsewhere.
@@ -135,18 +149,77 @@ impl Ring {
 
     /// Takes over what other nodes have done already; tells whether that is anything.
     pub fn follow(&mut self, fellows: &Fellows, now: Time) -> bool {
-        if fellows.others.is_empty() {
-            return false;
-        }
         let before = self.clone();
-        for fellow in &fellows.others {
-            if let Fellow::Serves(told) = fellow
-                && self.may_follow_ring(told, fellows)
-            {
-                self.follow_one(&told.ring, now);
-            }
+        let mut others = fellows.told();
+        if self.is_ahead(now) && !others.any(|told| told.ring.is_wrong(now)) {
+            self.redate(now);
         }
-        *self != before
+        let present = fellows.told().filter(|told| !told.ring.is_ahead(now));
+        let present: Vec<&ToldRing> = present.collect();
+        let followed = |mut ring: Self| {
+            for told in &present {
+                if ring.may_follow_ring(told, fellows) {
+                    ring.follow_one(&told.ring, now);
+                }
+            }
+            ring
+        };
+        // A ring of a wrong clock is given up for one of others whose keys are here, never for none.
+        let anew = self.is_ahead(now).then(|| followed(Self::default()));
+        let anew = anew.filter(|ring| ring.live().next().is_some());
+        let next = anew.unwrap_or_else(|| followed(self.clone()));
+        *self = next;
+        before != *self
+    }
+
+    /// Tells that this ring is ahead, and one of others, whose keys are here, is to be followed in its place: what it says is not to be
+    /// signed with.
+    #[must_use]
+    pub fn gives_way(&self, fellows: &Fellows, now: Time) -> bool {
+        self.is_wrong(now) && {
+            let mut next = self.clone();
+            next.follow(fellows, now) && !next.is_ahead(now)
+        }
+    }
+
+    /// Has keys that have taken no step, and were made further ahead than clocks may differ, count as made now. Where nothing was done
+    /// yet, the course of the zone was said now, too.
+    fn redate(&mut self, now: Time) {
+        let horizon = now.after(CLUSTER_SKEW_MOST);
+        let is_new = |key: &Key| *key == Key::new(key.id, key.role, key.created);
+        let early = self.keys.iter_mut();
+        let early = early.filter(|key| is_new(key) && key.created > horizon);
+        early.for_each(|key| key.created = now);
+        let done = [self.signed, self.gone, self.unsigned];
+        if done == [None; 3] && self.keys.iter().all(is_new) {
+            self.turned = self
+                .turned
+                .map(|time| if time > horizon { now } else { time });
+        }
+    }
+
+    /// Tells that steps lie ahead which were taken: of two clocks that differ so, this node's may be the wrong one.
+    fn is_wrong(&self, now: Time) -> bool {
+        self.is_ahead(now) && {
+            let mut taken = self.clone();
+            taken.redate(now);
+            taken.is_ahead(now)
+        }
+    }
+
+    /// The time of the last of all its steps.
+    fn latest(&self) -> Time {
+        let keys = self.keys.iter().map(Key::latest);
+        let turns = [self.turned, self.signed, self.gone, self.unsigned];
+        keys.chain(turns.into_iter().flatten())
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Tells that a step lies further ahead than clocks may differ: nobody follows it.
+    #[must_use]
+    pub fn is_ahead(&self, now: Time) -> bool {
+        self.latest() > now.after(CLUSTER_SKEW_MOST)
     }
 
     /// Tells that another ring is not behind this one, and that all its keys are here.

@@ -1,6 +1,7 @@
 //! Two and three nodes with a ring each: who waits for whom, who follows whom, which key of two stays.
 use super::*;
 use crate::base::Span;
+use crate::base::limits::CLUSTER_SKEW_MOST;
 use crate::dns::dnssec::Algorithm;
 
 const POLICY: Policy = Policy {
@@ -205,4 +206,119 @@ fn one_node_makes_successors() {
     );
     among.is_second = true;
     assert_eq!(own.due_among(&policy, &among, Time(9000)), None);
+}
+
+#[test]
+fn a_ring_of_a_wrong_clock_is_followed_by_nobody_and_given_up_once_the_clock_is_right() {
+    const YEAR: u64 = 365 * 86_400;
+    let mut all = signed();
+    all.add(Key::new(id(2), Role::Csk, Time(5000)));
+    all.take(Step::Publish(id(2)), Time(5000));
+    // One whose clock is a year ahead lets no wait pass.
+    let mut wrong = all.clone();
+    let among = fellows(&[&all, &all], &[1, 2]);
+    let activate = Step::Activate(id(2));
+    assert_eq!(
+        wrong.due_among(&POLICY, &among, Time(5001 + YEAR)),
+        Some(activate)
+    );
+    wrong.take(activate, Time(5001 + YEAR));
+    let mut own = all.clone();
+    let among = fellows(&[&wrong, &all], &[1, 2]);
+    assert!(!own.follow(&among, Time(5010)));
+    assert_eq!(
+        own.wake_among(&POLICY, &among, Time(5010)),
+        Some(Time(5110)),
+        "its own steps go on"
+    );
+    // Not so one whose clock is off by less than nodes' may be.
+    let mut off = all.clone();
+    off.take(activate, Time(5310));
+    assert!(
+        own.clone()
+            .follow(&fellows(&[&off, &all], &[1, 2]), Time(5010))
+    );
+    assert!(!own.follow(&fellows(&[&off, &all], &[1, 2]), Time(5009)));
+    own.take(Step::Publish(id(2)), Time(5009));
+    let resting = fellows(&[&off, &Ring::default()], &[1, 2]);
+    assert_eq!(
+        own.wake_among(&POLICY, &resting, Time(5009)),
+        Some(Time(5010))
+    );
+    // A clock that has fallen back makes all rings ones that are ahead: nothing is given up.
+    assert!(
+        !wrong
+            .clone()
+            .follow(&fellows(&[&all, &all], &[1, 2]), Time(100))
+    );
+    // Nor for one that has none.
+    assert!(
+        !wrong
+            .clone()
+            .follow(&fellows(&[&Ring::default()], &[1, 2]), Time(5020))
+    );
+    // Nor while a secret of the others is yet to come: the zone would be without keys.
+    assert!(
+        !wrong
+            .clone()
+            .follow(&fellows(&[&all, &all], &[1]), Time(5020))
+    );
+    assert!(wrong.follow(&fellows(&[&all, &all], &[1, 2]), Time(5020)));
+    assert_eq!(wrong.view(), all.view());
+}
+
+const YEAR: u64 = 365 * 86_400;
+
+#[test]
+fn a_key_of_a_wrong_clock_that_took_no_step_counts_as_made_once_the_clock_is_right() {
+    let mut own = Ring::default();
+    own.add(Key::new(id(1), Role::Csk, Time(5000 + YEAR)));
+    let mut other = Ring::default();
+    let publish = Step::Publish(id(1));
+    assert!(!other.follow(&fellows(&[&own], &[1]), Time(5000)));
+    assert_eq!(due(&own, publish, &fellows(&[&other], &[1])), Due::Nodes);
+    assert!(own.follow(&fellows(&[&other], &[1]), Time(5001)));
+    assert_eq!(own.find(id(1)).unwrap().created, Time(5001));
+    assert!(other.follow(&fellows(&[&own], &[1]), Time(5002)));
+    assert_eq!(
+        due(&own, publish, &fellows(&[&other], &[1])),
+        Due::At(Time(5001))
+    );
+    // A node that stands alone, and one of two that were wrong.
+    let mut lone = Ring::default();
+    lone.add(Key::new(id(2), Role::Csk, Time(5000 + YEAR)));
+    let mut second = lone.clone();
+    assert!(second.follow(&fellows(&[&lone], &[2]), Time(5003)));
+    assert!(lone.follow(&Fellows::default(), Time(5003)));
+    assert_eq!(lone.due(&POLICY, Time(5003)), Some(Step::Publish(id(2))));
+    // What was said of the zone by such a clock is no reason to wait, either.
+    let mut said = Ring::default();
+    said.add(Key::new(id(2), Role::Csk, Time(5000)));
+    said.turned = Some(Time(5000 + YEAR));
+    assert!(said.follow(&Fellows::default(), Time(5003)) && !said.is_ahead(Time(5003)));
+    // Within the skew of clocks it waits for its time; and a clock that is behind the steps of all is no better than theirs.
+    let near = Time(5003 - CLUSTER_SKEW_MOST.0 / 1000);
+    assert!(!lone.clone().follow(&Fellows::default(), near));
+    let far = Time(500);
+    lone.add(Key::new(id(3), Role::Csk, Time(5000)));
+    assert!(!lone.follow(&fellows(&[&signed()], &[2, 3]), far));
+}
+
+#[test]
+fn a_ring_of_a_wrong_clock_gives_way_to_those_of_others_whose_keys_are_here() {
+    let mut wrong = signed();
+    wrong.add(Key::new(id(2), Role::Csk, Time(900)));
+    wrong.take(Step::Publish(id(2)), Time(1000 + YEAR));
+    let right = Time(1001);
+    assert!(wrong.gives_way(&fellows(&[&signed()], &[1, 2]), right));
+    assert!(!wrong.gives_way(&fellows(&[&signed()], &[1, 2]), Time(1000 + YEAR)));
+    assert!(!wrong.gives_way(&fellows(&[&signed()], &[2]), right));
+    assert!(!wrong.gives_way(&fellows(&[&wrong], &[1, 2]), right));
+    assert!(!signed().gives_way(&fellows(&[&signed()], &[1, 2]), right));
+    let mut early = signed();
+    early.add(Key::new(id(2), Role::Csk, Time(1000 + YEAR)));
+    assert!(
+        !early.gives_way(&fellows(&[&signed()], &[1, 2]), right),
+        "a clock that was set back for a moment makes no key older"
+    );
 }

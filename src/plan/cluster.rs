@@ -27,8 +27,12 @@ pub struct ClusterRules {
     pub listen: Vec<SocketAddr>,
     /// Peers that this node asks, each as `host:port`.
     pub peers: Vec<String>,
+    /// The NATS that carries records as well; absent: none does.
+    pub nats: Option<NatsRules>,
     /// The rule by which releases of the shared config are taken; absent: none is.
     pub distribute: Option<DistributeRule>,
+    /// Time after which a secret that makes DNS cookies is followed by another.
+    pub roll_cookies: Span,
     /// Files that are read when a connection begins.
     pub files: ClusterFiles,
 }
@@ -51,6 +55,43 @@ pub struct WithdrawRule {
     pub stale_after: Option<Span>,
     /// Time for which the node must have been sound until the route may come back.
     pub hold: Span,
+}
+
+/// A NATS that carries records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NatsRules {
+    /// Servers, of which one is connected to at a time.
+    pub servers: Vec<NatsServer>,
+    /// The certificate that servers are shown, and those between it and the root.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub private_key: PathBuf,
+    /// The private roots by which servers are verified.
+    pub roots: PathBuf,
+    /// Revoked certificates of those roots (RFC 5280 section 5), if there is such a list.
+    pub revoked: Option<PathBuf>,
+    /// The seed of the NKey with which this node signs the server's nonce; absent: its certificate says who it is.
+    pub nkey: Option<PathBuf>,
+}
+
+/// A NATS server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NatsServer {
+    /// Its name or address, as its certificate has it.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The way in which the two speak.
+    pub link: NatsLink,
+}
+
+/// The way in which a node and a NATS server speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NatsLink {
+    /// Over TLS 1.3.
+    Encrypted,
+    /// In the clear, on this machine alone.
+    Local,
 }
 
 /// A node of the cluster.

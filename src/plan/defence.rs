@@ -26,7 +26,7 @@ pub enum Cookies {
     Off,
     /// They are made with a secret that the server draws when it starts.
     OwnSecret,
-    /// They are made with the first of these and checked with all.
+    /// They are made with the first of these and checked with all; where there is none, as at a node that waits for those of all nodes, none is made.
     Secrets(Vec<Secret>),
 }
 

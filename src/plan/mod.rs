@@ -26,6 +26,7 @@ use crate::geo::{Atlas, ClassHit, Country, Location, Network, Territory};
 mod access;
 mod acme;
 mod admission;
+mod agreed;
 mod alias;
 mod cluster;
 pub mod cohort_order;
@@ -71,8 +72,10 @@ pub use access::{
     ScopeKind, ScopePattern,
 };
 pub use acme::{Acme, Grant};
+pub use agreed::AgreedSecrets;
 pub use cluster::{
-    ClusterFiles, ClusterNode, ClusterPart, ClusterRules, DistributeRule, WithdrawRule,
+    ClusterFiles, ClusterNode, ClusterPart, ClusterRules, DistributeRule, NatsLink, NatsRules,
+    NatsServer, WithdrawRule,
 };
 pub use cohort_order::CohortOrder;
 pub use combination::Combination;

@@ -11,15 +11,15 @@ pub struct TsigKey {
     pub name: Name,
     /// How MACs are made.
     pub algorithm: Algorithm,
-    /// The secret in base64, checked when the config was compiled.
-    pub secret: Secret,
+    /// The secret in base64, checked when the config was compiled; absent while it is to come from other nodes.
+    pub secret: Option<Secret>,
 }
 
 impl TsigKey {
-    /// The key, ready for use.
+    /// The key, ready for use; nothing without a secret.
     #[must_use]
-    pub fn key(&self) -> Key {
-        let secret = secret(&self.secret.0).unwrap_or_default();
-        Key::new(self.name.clone(), self.algorithm, &secret)
+    pub fn key(&self) -> Option<Key> {
+        let secret = secret(&self.secret.as_ref()?.0)?;
+        Some(Key::new(self.name.clone(), self.algorithm, &secret))
     }
 }

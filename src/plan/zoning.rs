@@ -2,7 +2,7 @@
 //!
 //! It stands beside the plan of steering, and like that one it never changes once made. What a zone holds is
 //! not known here: that comes from files and primaries, at its own times.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::ZoneAlias;
@@ -12,7 +12,7 @@ use crate::dns::Name;
 use crate::dns::zone::Mount;
 
 /// Files in the folder of state; none of them is a zone's.
-pub const STATE_FILES: [&str; 11] = [
+pub const STATE_FILES: [&str; 12] = [
     "challenges.json",
     "cluster.log",
     "declared.log",
@@ -22,6 +22,7 @@ pub const STATE_FILES: [&str; 11] = [
     "measured.log",
     "names.log",
     "objects.log",
+    "secrets.log",
     "transfers.json",
     "zones.json",
 ];
@@ -59,11 +60,11 @@ pub struct ZonePlan {
     /// has none.
     pub file: Option<PathBuf>,
     /// How it is signed here; absent = not at all.
-    pub dnssec: Option<ZoneDnssec>,
+    pub dnssec: Option<Box<ZoneDnssec>>,
     /// Who gets it.
-    pub outgoing: Option<Outgoing>,
+    pub outgoing: Option<Box<Outgoing>>,
     /// Where it comes from, if not from its file.
-    pub incoming: Option<Incoming>,
+    pub incoming: Option<Box<Incoming>>,
     /// Its steered names, and the number of the service that each belongs to.
     pub mounts: Vec<(Name, Mount)>,
     /// Static names with the addresses of others.
@@ -78,8 +79,14 @@ impl ZonePlan {
     /// Tells whether it is a version of the same zone, or the same one, and is signed with the same keys.
     #[must_use]
     pub fn shares_keys(&self, other: &Self) -> bool {
-        let folders = self.dnssec.as_ref().zip(other.dnssec.as_ref());
-        self.apex == other.apex && folders.is_some_and(|(own, other)| own.keys == other.keys)
+        self.key_folder()
+            .is_some_and(|own| other.key_folder() == Some(own))
+    }
+
+    /// The keys that sign it, the same for all versions that they sign: apex and folder. Absent for a zone that is not signed here.
+    #[must_use]
+    pub fn key_folder(&self) -> Option<(&Name, &Path)> {
+        Some((&self.apex, &self.dnssec.as_ref()?.keys))
     }
 }
 

@@ -291,6 +291,11 @@ impl TargetNames {
         out.0
     }
 
+    /// The plan that a part is of, if it can be read.
+    pub(super) fn plan_of(content: &[u8]) -> Option<PlanHash> {
+        Unpacker::new(content).fixed().ok().map(PlanHash)
+    }
+
     pub(super) fn unpack(content: &[u8]) -> Result<Self, Garbled> {
         let mut from = Unpacker::new(content);
         let (plan, of) = (PlanHash(from.fixed()?), from.u32()?);

@@ -33,6 +33,7 @@ use super::ruling::Quorum;
 use super::seal::{Author, AuthorSeal};
 use super::secrets::KeysHeard;
 use super::stamp::{Boot, HybridStamp, after};
+use super::vault::VaultsHeard;
 
 /// Starts of this node's key that may be an earlier self's.
 const RAISES: u8 = 3;
@@ -58,6 +59,7 @@ pub struct Cluster {
     /// Keys of zones, as nodes serve them, and secrets on their way.
     pub(super) keys: KeysHeard,
     pub(super) declared: DeclaredHeard,
+    pub(super) vaults: VaultsHeard,
     pub(super) releases: ReleasesHeard,
     pub(super) log: SharedLog,
     /// Own entries from a time that has not come, because the clock was set back before others had them.
@@ -67,8 +69,6 @@ pub struct Cluster {
     pub(super) void: BTreeSet<Author>,
     names: Vec<u64>,
     plan: PlanHash,
-    /// By author and part.
-    pub(super) their_names: BTreeMap<Author, BTreeMap<u16, TargetNames>>,
     places: BTreeMap<PlanHash, Arc<[Option<u32>]>>,
     pub(super) started: Moment,
     majority_at: Moment,
@@ -195,13 +195,13 @@ impl Cluster {
             heads: BTreeMap::new(),
             loads: BTreeMap::new(),
             declared: DeclaredHeard::default(),
+            vaults: VaultsHeard::default(),
             keys: KeysHeard::default(),
             releases: ReleasesHeard::default(),
             waiting: BTreeMap::new(),
             ahead: SharedLog::default(),
             names: Vec::new(),
             plan: PlanHash::of(&[]),
-            their_names: BTreeMap::new(),
             places: BTreeMap::new(),
             started: start.now,
             majority_at: start.now,
@@ -222,10 +222,14 @@ impl Cluster {
         self.weigh_void();
     }
 
-    /// Takes the names of a plan's targets, in its order, and tells the others.
+    /// Takes the names of a plan's targets, in its order, and tells the others. A node that follows tells nobody: names are for votes.
     pub fn plan(&mut self, names: Vec<u64>) {
         self.plan = PlanHash::of(&names);
         self.names = names;
+        if self.roster.seat(self.me).is_none() {
+            self.match_places();
+            return;
+        }
         let parts: Vec<TargetNames> = TargetNames::parts(&self.names).collect();
         for (part, names) in (0..).zip(&parts) {
             self.publish(RecordStream::Names(part), &names.pack());
@@ -445,15 +449,6 @@ impl Cluster {
             .map(|(author, (hearing, _))| (*author, hearing))
     }
 
-    /// The octets of all records that are held.
-    #[must_use]
-    pub fn octets(&self) -> usize {
-        let newest = self.newest.values().map(|record| record.octets().len());
-        let waiting = self.waiting.values();
-        let log = self.log.entries().chain(waiting);
-        newest.sum::<usize>() + log.map(|entry| entry.record.octets().len()).sum::<usize>()
-    }
-
     /// Weighs anew whose word is void, and forgets what they said.
     pub(super) fn weigh_void(&mut self) {
         self.void = orders::revoked(&self.log, &self.roster);
@@ -463,9 +458,9 @@ impl Cluster {
         self.heard.retain(|author, _| stays(author));
         self.heads.retain(|author, _| stays(author));
         self.loads.retain(|author, _| stays(author));
-        self.their_names.retain(|author, _| stays(author));
         self.keys.retain(stays);
         self.declared.retain(stays);
+        self.vaults.said.retain(|author, _| stays(author));
         self.releases.retain(stays);
     }
 
@@ -495,17 +490,24 @@ impl Cluster {
     /// Finds for each target of this node's plan its place in the plans of others.
     pub(super) fn match_places(&mut self) {
         self.places.clear();
-        let all: Vec<&BTreeMap<u16, TargetNames>> = self.their_names.values().collect();
-        for parts in all {
-            let Some(first) = parts.get(&0).filter(|part| part.plan != self.plan) else {
+        for author in self.roster.vantages() {
+            let parts =
+                (*author, RecordStream::Names(0))..=(*author, RecordStream::Names(u16::MAX));
+            let parts = self.newest.range(parts).map(|(_, record)| record.content());
+            let first = parts.clone().next().and_then(TargetNames::plan_of);
+            let Some(plan) = first.filter(|plan| *plan != self.plan) else {
                 continue;
             };
-            let same = parts.values().take_while(|part| part.plan == first.plan);
-            let names: Vec<u64> = same.flat_map(|part| part.names.iter().copied()).collect();
-            if !self.places.contains_key(&first.plan) && PlanHash::of(&names) == first.plan {
+            if self.places.contains_key(&plan) {
+                continue;
+            }
+            let same = parts.filter_map(|part| TargetNames::unpack(part).ok());
+            let same = same.take_while(|part| part.plan == plan);
+            let names: Vec<u64> = same.flat_map(|part| part.names).collect();
+            if PlanHash::of(&names) == plan {
                 let theirs: BTreeMap<u64, u32> = names.into_iter().zip(0..).collect();
                 let places = self.names.iter().map(|name| theirs.get(name).copied());
-                self.places.insert(first.plan, places.collect());
+                self.places.insert(plan, places.collect());
             }
         }
     }

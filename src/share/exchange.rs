@@ -10,20 +10,17 @@
 //! An order from too far ahead is not taken, and counts as had until its time comes, so that nobody offers it each second; then it is
 //! asked for as if it were new.
 use std::borrow::Cow;
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
-use crate::base::limits::{
-    CLUSTER_BUNDLE_BYTES, CLUSTER_DECLARED, CLUSTER_HAVE_BYTES, CLUSTER_LOG_BOOTS, CLUSTER_MEMBERS,
-    CLUSTER_SKEW_MOST,
-};
+use crate::base::limits::{CLUSTER_BUNDLE_BYTES, CLUSTER_DECLARED, CLUSTER_SKEW_MOST};
 use crate::base::{Moment, Utc};
 
 use super::ballot::{Ballot, TargetNames};
 use super::cluster::{Cluster, logged};
 use super::declared::SharedChange;
 use super::entry::OrderEntry;
+use super::have::{Have, LogMarks};
 use super::head::{NodeHead, NodeLoad};
 use super::hearing::Hearing;
 use super::log::{Joined, LoggedEntry, SharedLog};
@@ -33,20 +30,7 @@ use super::roster::MemberAdmission;
 use super::seal::{Author, AuthorKey};
 use super::secrets::{NodeRings, NodeSecrets};
 use super::stamp::{Boot, after};
-
-/// The positions up to which a node has records.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Have {
-    newest: BTreeMap<(Author, RecordStream), (Boot, u64)>,
-    logs: BTreeMap<Author, LogMarks>,
-}
-
-/// The same of one author's log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct LogMarks {
-    sum: u64,
-    last: BTreeMap<Boot, u64>,
-}
+use super::vault::NodeVault;
 
 /// A bundle as it came, read, and its signatures verified as far as it was worth it. Verifying takes longest, and needs no copy.
 #[derive(Debug)]
@@ -105,68 +89,6 @@ pub enum RecordRefusal {
     Twin,
 }
 
-const HAVE_MAGIC: [u8; 4] = *b"WPH\x01";
-
-impl Have {
-    /// The octets that are sent.
-    #[must_use]
-    pub fn pack(&self) -> Vec<u8> {
-        let mut out = Packer::default();
-        out.fixed(&HAVE_MAGIC);
-        out.count(self.newest.len());
-        for ((author, stream), (boot, seq)) in &self.newest {
-            out.u64(author.0);
-            stream.pack(&mut out);
-            out.u64(boot.0);
-            out.u64(*seq);
-        }
-        out.count(self.logs.len());
-        for (author, marks) in &self.logs {
-            out.u64(author.0);
-            out.u64(marks.sum);
-            out.count(marks.last.len());
-            for (boot, seq) in &marks.last {
-                out.u64(boot.0);
-                out.u64(*seq);
-            }
-        }
-        out.0
-    }
-
-    /// Reads what was sent.
-    ///
-    /// # Errors
-    /// The place from which it cannot be read.
-    pub fn unpack(octets: &[u8]) -> Result<Self, Garbled> {
-        let mut from = Unpacker::new(octets);
-        if octets.len() > CLUSTER_HAVE_BYTES || from.fixed()? != HAVE_MAGIC {
-            return Err(from.wrong("version"));
-        }
-        let newest = from.rising(CLUSTER_HAVE_BYTES, |from| {
-            let key = (Author(from.u64()?), RecordStream::unpack(from)?);
-            Ok((key, (Boot(from.u64()?), from.u64()?)))
-        })?;
-        let count = from.count(CLUSTER_MEMBERS)?;
-        let mut logs = BTreeMap::new();
-        for _ in 0..count {
-            let (author, sum) = (Author(from.u64()?), from.u64()?);
-            let last = from.rising(CLUSTER_LOG_BOOTS, |from| {
-                Ok((Boot(from.u64()?), from.u64()?))
-            })?;
-            let last = last.into_iter().collect();
-            logs.insert(author, LogMarks { sum, last });
-        }
-        from.end()?;
-        let newest = newest.into_iter().collect();
-        Ok(Self { newest, logs })
-    }
-
-    fn has(&self, envelope: &Envelope) -> bool {
-        let known = self.newest.get(&(envelope.author, envelope.stream));
-        known.is_some_and(|known| *known >= (envelope.boot, envelope.seq))
-    }
-}
-
 impl ReadBundle {
     /// Reads a bundle; no signature is looked at.
     #[must_use]
@@ -194,10 +116,20 @@ impl ReadBundle {
 
     /// Verifies those records for which there is a key, by their places.
     #[must_use]
-    pub fn verified(mut self, keys: &[Option<AuthorKey>]) -> Self {
+    pub fn verified(self, keys: &[Option<AuthorKey>]) -> Self {
+        self.verified_by(keys, |record, key| record.is_signed_by(key))
+    }
+
+    /// The same by another's word, who may put a copy that is there already in the place of a record: for many nodes in one process.
+    #[must_use]
+    pub fn verified_by(
+        mut self,
+        keys: &[Option<AuthorKey>],
+        mut verify: impl FnMut(&mut Sealed, &AuthorKey) -> bool,
+    ) -> Self {
         for ((record, check), key) in self.records.iter_mut().zip(keys) {
             if let (Ok(record), Some(key)) = (record, *key) {
-                let holds = record.is_signed_by(&key);
+                let holds = verify(record, &key);
                 *check = Some(SignatureCheck { key, holds });
             }
         }
@@ -212,9 +144,26 @@ impl TakenBundle {
         let mut fates = self.fates.iter();
         fates.any(|fate| matches!(fate, RecordFate::Order(_) | RecordFate::Newer(..)))
     }
+
+    /// Tells that half of it was new at least: whoever gave it is worth asking again at once.
+    #[must_use]
+    pub fn is_worth_more(&self) -> bool {
+        let is_new =
+            |fate: &&RecordFate| matches!(fate, RecordFate::Order(_) | RecordFate::Newer(..));
+        let new = self.fates.iter().filter(is_new).count();
+        new > 0 && new * 2 >= self.fates.len()
+    }
 }
 
 impl Cluster {
+    /// The octets of all records that are held.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        let newest = self.newest.values().map(|record| record.octets().len());
+        let log = self.log().entries().chain(self.waiting());
+        newest.sum::<usize>() + log.map(|entry| entry.record.octets().len()).sum::<usize>()
+    }
+
     /// The positions up to which this node has records.
     #[must_use]
     pub fn have(&self) -> Have {
@@ -222,38 +171,56 @@ impl Cluster {
             let envelope = record.envelope();
             (*key, (envelope.boot, envelope.seq))
         });
-        let mut logs: BTreeMap<Author, LogMarks> = BTreeMap::new();
+        let mut have = Have::of(newest);
         let log = self.known_log();
         for (author, boot, seq) in log.last() {
-            let marks = logs.entry(author).or_default();
-            marks.sum = log.sum(author);
-            marks.last.insert(boot, seq);
+            have.add_log(author, log.sum(author), (boot, seq));
         }
-        Have {
-            newest: newest.collect(),
-            logs,
-        }
+        have
     }
 
-    /// A bundle of what this node has and the other has not; empty, if there is nothing. The turn, counted by whoever asks, says
-    /// whose records come first where there is not room for all.
+    /// A bundle of what this node has and the other has not; empty, if there is nothing. Where there is not room for all, those votes
+    /// come first that the other is furthest behind with, and of the rest those whose turn it is, as counted by whoever asks.
     #[must_use]
     pub fn newer(&self, have: &Have, turn: u64) -> Vec<u8> {
+        self.newer_of(&self.authors(turn), have)
+    }
+
+    /// The same, of this node's own records alone: for who gets those of others from themselves.
+    #[must_use]
+    pub fn newer_own(&self, have: &Have) -> Vec<u8> {
+        let mut have = have.clone();
+        if let Some(marks) = have.log_mut(self.me) {
+            let had = |boot: &Boot| marks.last.get(boot).copied().unwrap_or(0);
+            let mut own = self.log.last().filter(|(author, ..)| *author == self.me);
+            if own.all(|(_, boot, seq)| had(&boot) >= seq) {
+                // Entries that are not kept any more are no news.
+                marks.sum = self.log.sum(self.me);
+            }
+        }
+        self.newer_of(&[self.me], &have)
+    }
+
+    fn newer_of(&self, authors: &[Author], have: &Have) -> Vec<u8> {
         let mut bundle = Packer::default();
-        let missing = |record: &&Sealed| !have.has(record.envelope());
-        let votes = self
-            .newest
-            .iter()
-            .filter(|((_, stream), _)| *stream == RecordStream::Vote);
-        for record in votes.map(|(_, record)| record).filter(missing) {
+        let missing = have.missing(self.newest.values());
+        let of = |author: Author| {
+            let from = missing.partition_point(|(record, _)| record.envelope().author < author);
+            let own = missing[from..].iter();
+            own.take_while(move |(record, _)| record.envelope().author == author)
+        };
+        let is_vote = |record: &Sealed| record.envelope().stream == RecordStream::Vote;
+        let votes = authors.iter().flat_map(|author| of(*author));
+        let mut votes: Vec<_> = votes.filter(|(record, _)| is_vote(record)).collect();
+        votes.sort_by_key(|(_, behind)| Reverse(*behind));
+        for (record, _) in votes {
             put(&mut bundle, record);
         }
-        for author in self.authors(turn) {
-            let log = self.newer_log(author, have);
-            let others = self.newest.range(
-                (author, RecordStream::Names(0))..=(author, RecordStream::Release(u16::MAX)),
-            );
-            let others = others.map(|(_, record)| record).filter(missing);
+        let known = self.known_log();
+        for &author in authors {
+            let log = self.newer_log(author, have, &known);
+            let others = of(author).map(|(record, _)| *record);
+            let others = others.filter(|record| !is_vote(record));
             for record in log.into_iter().chain(others) {
                 if !put(&mut bundle, record) {
                     break;
@@ -267,8 +234,9 @@ impl Cluster {
     #[must_use]
     pub fn newer_orders(&self, have: &Have, turn: u64) -> Vec<u8> {
         let mut bundle = Packer::default();
+        let known = self.known_log();
         for author in self.authors(turn) {
-            let log = self.newer_log(author, have).into_iter();
+            let log = self.newer_log(author, have, &known).into_iter();
             // The rest of one that has no room comes next time.
             let _ = log.take_while(|record| put(&mut bundle, record)).count();
         }
@@ -371,6 +339,7 @@ impl Cluster {
             | RecordStream::Load
             | RecordStream::Rings(_)
             | RecordStream::Secrets
+            | RecordStream::Vault
             | RecordStream::Declared(_)
             | RecordStream::Release(_) => self
                 .take_newer(now, wall, record)
@@ -415,11 +384,11 @@ impl Cluster {
         }
     }
 
-    fn newer_log(&self, author: Author, have: &Have) -> Vec<&Sealed> {
+    fn newer_log(&self, author: Author, have: &Have, known: &SharedLog) -> Vec<&Sealed> {
         let none = LogMarks::default();
-        let marks = have.logs.get(&author).unwrap_or(&none);
+        let marks = have.log(author).unwrap_or(&none);
         // Whoever has what this node has put aside has it from somebody else.
-        if [self.log.sum(author), self.known_log().sum(author)].contains(&marks.sum) {
+        if [self.log.sum(author), known.sum(author)].contains(&marks.sum) {
             return Vec::new();
         }
         let own = self.log.entries().filter(|entry| entry.author == author);
@@ -508,10 +477,10 @@ impl Cluster {
                 self.heard.insert(author, (hearing, Arc::new(ballot)));
             }
             RecordStream::Names(part) => {
-                let names = TargetNames::unpack(content)?;
-                let parts = self.their_names.entry(author).or_default();
-                parts.insert(part, names);
+                TargetNames::unpack(content)?;
+                self.newest.insert((author, stream), record);
                 self.match_places();
+                return Ok(RecordFate::Newer(RecordStream::Names(part), author));
             }
             RecordStream::Head => {
                 let head = NodeHead::unpack(content)?;
@@ -528,6 +497,11 @@ impl Cluster {
             RecordStream::Secrets => {
                 let secrets = NodeSecrets::unpack(content)?;
                 self.keys.take_secrets(author, secrets);
+            }
+            RecordStream::Vault => {
+                let told = Arc::new(NodeVault::unpack(content)?);
+                self.vaults.said.insert(author, told);
+                self.vaults.news += 1;
             }
             RecordStream::Declared(part) => {
                 self.declared

@@ -28,6 +28,7 @@
 //! | [`Cluster`] | one node's copy of all of it |
 //! | [`ClusterView`] | what one node knows of the others, for people |
 //! | [`RingsTold`], [`NodeSecrets`] | the keys that a node serves its zones with, and secrets of such, encrypted to those who lack them |
+//! | [`Vault`], [`VaultKeeper`] | secrets that all nodes have in common, and one node's part in them |
 //! | [`SharedChange`], [`DeclaredTelling`] | what is declared, as nodes tell it, and which of it each tells |
 //! | [`Release`], [`Rollout`] | the shared part of a config, signed by an administrator; one node's part in its rollout |
 //! | [`Have`], [`TakenBundle`], [`RecordFate`] | what carriers carry, and what became of it |
@@ -55,9 +56,11 @@
 //! It knows no plan, no zone and no socket.
 mod ballot;
 mod cluster;
+mod cookie_secrets;
 mod declared;
 mod entry;
 mod exchange;
+mod have;
 mod head;
 pub mod hearing;
 pub mod log;
@@ -78,6 +81,8 @@ mod standing;
 mod telling;
 #[cfg(test)]
 mod tests;
+mod vault;
+mod vault_keeper;
 mod view;
 mod waves;
 
@@ -85,7 +90,8 @@ pub use ballot::{Ballot, PlaceSet, PlanHash, TargetNames};
 pub use cluster::{Cluster, ClusterStart, Footing, Intent, IntentRefusal, Sight, Tuning};
 pub use declared::{DeclaredTelling, SharedChange, ToldChange};
 pub use entry::{EntryHash, LogAct, OrderEntry, OrderSlot, SeenEntry};
-pub use exchange::{Have, ReadBundle, RecordFate, RecordRefusal, TakenBundle};
+pub use exchange::{ReadBundle, RecordFate, RecordRefusal, TakenBundle};
+pub use have::Have;
 pub use head::{LoadRow, NodeHead, NodeLoad, RouteWord};
 pub use log::{LoggedEntry, SharedLog};
 pub use orders::{OrderEffect, OrderInForce, ScopeCapacity};
@@ -105,4 +111,8 @@ pub use seal::{Author, AuthorKey, AuthorSeal};
 pub use secrets::{NodeSecrets, RingsTold, SealedSecret, SecretWrap};
 pub use stamp::{Boot, HybridStamp};
 pub use standing::OrderSpread;
-pub use view::{ClusterSummary, ClusterView, HeadView, HeardOf, NodeView, OtherNode};
+pub use vault::{
+    NodeVault, OtherVault, SecretKind, SharedSecret, Vault, VaultSight, rank_time, tsig_name,
+};
+pub use vault_keeper::{SecretLock, SecretOrder, VaultKeeper, VaultRules};
+pub use view::{ClusterSummary, ClusterView, HeadView, HeardOf, NatsView, NodeView, OtherNode};

@@ -37,6 +37,8 @@ pub enum RecordStream {
     Rings(u16),
     /// Secrets for those who lack them.
     Secrets,
+    /// The secrets that all nodes have in common, for those who lack them.
+    Vault,
     /// Records and objects that are declared, in parts.
     Declared(u16),
     /// The newest release of the shared config: a word on it, then its text in parts.
@@ -77,6 +79,7 @@ impl RecordStream {
             | Self::Load
             | Self::Rings(_)
             | Self::Secrets
+            | Self::Vault
             | Self::Release(_) => CLUSTER_RECORD_BYTES,
         }
     }
@@ -92,6 +95,7 @@ impl RecordStream {
             Self::Secrets => (7, 0),
             Self::Declared(part) => (8, part),
             Self::Release(part) => (9, part),
+            Self::Vault => (10, 0),
         }
     }
 
@@ -113,6 +117,7 @@ impl RecordStream {
             (7, 0) => Ok(Self::Secrets),
             (8, part) if part < CLUSTER_DECLARED.2 => Ok(Self::Declared(part)),
             (9, part) => Ok(Self::Release(part)),
+            (10, 0) => Ok(Self::Vault),
             _ => Err(wrong),
         }
     }

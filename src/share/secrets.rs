@@ -177,12 +177,17 @@ impl NodeRings {
 }
 
 impl NodeSecrets {
+    /// Octets that what is given takes, at the most.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        let wraps = self.given.iter().flat_map(|given| &given.wraps);
+        wraps.map(|wrap| 512 + wrap.sealed.len()).sum()
+    }
+
     /// Adds a secret, if there is room.
     pub fn give(&mut self, name: &str, print: u64, wrap: SecretWrap) {
         let (most, octets) = CLUSTER_SECRETS;
-        let wraps = self.given.iter().flat_map(|given| &given.wraps);
-        let used: usize = wraps.map(|wrap| 512 + wrap.sealed.len()).sum();
-        if used + 512 + wrap.sealed.len() > octets || self.given.len() == most {
+        if self.octets() + 512 + wrap.sealed.len() > octets || self.given.len() == most {
             return;
         }
         let mut given = self.given.iter_mut();

@@ -1,17 +1,19 @@
 //! A node's own word about keys, secrets and what is declared, and what it has heard of others.
 //!
 //! The content of these records is in [`super::secrets`] and [`super::declared`].
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::NodeMark;
 use crate::base::limits::CLUSTER_DECLARED;
+use crate::base::{Moment, NodeMark, Utc};
 use crate::keys::ToldRing;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Footing};
 use super::declared::{SharedChange, ToldChange};
 use super::record::RecordStream;
+use super::roster::MemberAdmission;
 use super::seal::Author;
 use super::secrets::{NodeRings, NodeSecrets, RingsTold};
+use super::vault::{NodeVault, OtherVault, VaultSight};
 
 impl Cluster {
     /// A number that rises when another node has told something of keys or secrets.
@@ -43,6 +45,9 @@ impl Cluster {
         self.say_own_rings();
         if let Some(secrets) = self.keys.own_secrets.take() {
             self.say_secrets(secrets);
+        }
+        if let Some(told) = self.vaults.own.take() {
+            self.say_vault(told);
         }
     }
 
@@ -125,5 +130,61 @@ impl Cluster {
     /// Shows which changes this node does not take.
     pub fn show_refused(&mut self, refused: Vec<String>) {
         self.declared.refused = refused;
+    }
+}
+
+impl Cluster {
+    /// A number that rises when another node has told something of the secrets that all have in common.
+    #[must_use]
+    pub fn vault_news(&self) -> u64 {
+        self.vaults.news
+    }
+
+    /// All that is known of others by whoever looks at this node's vault.
+    #[must_use]
+    pub fn vault_sight(&self, now: Moment, wall: Utc) -> VaultSight {
+        let members = self.roster.members();
+        let others = members.filter(|(author, member)| {
+            let counts = member.admission == MemberAdmission::Admitted;
+            counts && *author != self.me && !self.void.contains(author)
+        });
+        let fresh: BTreeSet<Author> = self.fresh(now).collect();
+        // Of who follows there is no vote that could be stale.
+        let follows = |author| {
+            let last = self.last_heard(author);
+            let is_late = last.is_none_or(|at| now.since(at) > self.window());
+            self.roster.seat(author).is_none() && !is_late
+        };
+        let others = others.map(|(author, member)| OtherVault {
+            author,
+            name: member.name.clone(),
+            is_heard: fresh.contains(&author) || follows(author),
+            said: self.vaults.said.get(&author).cloned(),
+        });
+        let mut others: Vec<OtherVault> = others.collect();
+        let before = others.iter().filter(|other| other.author < self.me).count();
+        others.rotate_left(before);
+        let is_listened_to = !self.twin && !self.void.contains(&self.me);
+        VaultSight {
+            me: self.me,
+            mark: self.mark().filter(|_| is_listened_to),
+            is_together: self.footing() == Footing::Together,
+            now,
+            wall,
+            others,
+        }
+    }
+
+    /// Tells the others of this node's vault.
+    pub fn say_vault(&mut self, told: NodeVault) {
+        if !self.twin && self.vaults.own.as_ref() != Some(&told) {
+            self.publish(RecordStream::Vault, &told.pack());
+            self.vaults.own = Some(told);
+        }
+    }
+
+    /// Shows what is wrong with secrets at this node.
+    pub fn show_secret_doubts(&mut self, doubts: Vec<String>) {
+        self.vaults.doubts = doubts;
     }
 }

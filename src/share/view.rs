@@ -54,6 +54,12 @@ pub struct ClusterSummary {
     /// Changes of what is declared, made on other nodes, that this node does not take, and why; for a person.
     #[serde(default)]
     pub declared_refused: Vec<String>,
+    /// Everything that is wrong with the secrets of all nodes at this one; for a person.
+    #[serde(default)]
+    pub secrets: Vec<String>,
+    /// Certificates that keep this node and others from speaking, because they are not valid by its clock or by theirs; for a person.
+    #[serde(default)]
+    pub certificates: Vec<String>,
     /// Nodes whose clock differs from this one's by more than 30 seconds.
     pub skewed: Vec<String>,
     /// This node's anycast route: `announced`; `unsound`, which is announced though something is wrong; or `withdrawn`. Empty for a
@@ -66,6 +72,9 @@ pub struct ClusterSummary {
     /// The newest release of the shared config, if one is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<ReleaseView>,
+    /// The connection to NATS, which carries records; absent, where the config has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nats: Option<NatsView>,
     /// The other nodes, by name.
     pub others: Vec<OtherNode>,
     /// The time at which the certificate expires that this node shows to others, as its carrier has read it last; seconds since 1970.
@@ -76,6 +85,19 @@ pub struct ClusterSummary {
     )]
     #[schema(value_type = Option<Utc>)]
     pub certificate_expires: Option<u64>,
+}
+
+/// A node's connection to NATS.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NatsView {
+    /// The server that is connected to, as the log has it: `nats HOST:PORT`. Absent, while none is.
+    pub server: Option<String>,
+    /// The time since which that has been so; seconds since 1970.
+    #[serde(rename = "since_at", with = "shown::utc")]
+    #[schema(value_type = Utc)]
+    pub since: u64,
+    /// The trouble that ended the last connection, or kept one from being made, with the server's name; for a person. Absent, if nothing has.
+    pub trouble: Option<String>,
 }
 
 /// A number of things that are heard, and that of all.
@@ -111,6 +133,9 @@ pub struct NodeView {
     pub state: String,
     /// Time since the newest of its words came; absent for this node, and for one that was never heard.
     pub age_ms: Option<u64>,
+    /// The carrier that brought the newest of its words: `peers` or `nats`; absent for this node, and for one that was never heard.
+    #[serde(default)]
+    pub heard_by: Option<String>,
     /// Difference of its clock from this one's, with the time on the way; of vantages that were heard.
     pub skew_ms: Option<u64>,
     /// Tells that it doubts its own network.
@@ -207,6 +232,7 @@ impl Cluster {
             orders_differ: named(&|node| head(node, |head| head.orders_same)),
             config_differs: named(&|node| head(node, |head| head.config_same)),
             declared_refused: self.declared.refused.clone(),
+            secrets: self.vaults.doubts.clone(),
             skewed: {
                 let off = |node: &&NodeView| node.skew_ms.is_some_and(|skew| skew > told);
                 let off = nodes.iter().filter(off);
@@ -225,7 +251,10 @@ impl Cluster {
                 });
                 short.collect()
             },
+            // Carriers know of certificates.
+            certificates: Vec::new(),
             certificate_expires: None,
+            nats: None,
         }
     }
 
@@ -263,6 +292,8 @@ impl Cluster {
             .to_owned(),
             state: self.state_word(author, age).to_owned(),
             age_ms: age.map(|age| age.0),
+            // Whoever carries knows it.
+            heard_by: None,
             skew_ms: heard.map(|(hearing, _)| hearing.skew().0),
             doubting: ballot.is_some_and(|ballot| ballot.trust == Trust::Doubting),
             hears,

@@ -58,9 +58,13 @@ impl ZoneEngine {
         self.agenda.extend(at.map(|at| (at, place)));
     }
 
-    /// Begins the next job of a zone that has none, if there is anything to do.
+    /// Begins the next job of a zone that has none, if there is anything to do. Nothing is signed with keys that are given up.
     fn begin_work(&mut self, place: usize) {
         let seconds = self.wall_ms / 1000;
+        let keys = self.zones[place].keys.as_ref();
+        if keys.is_some_and(|keys| keys.give_way(Time(seconds))) {
+            return;
+        }
         let effort = self.effort;
         let laying = self.next_laying(place);
         let zone = &mut self.zones[place];
@@ -163,10 +167,10 @@ impl ZoneEngine {
         }
         if self.declared.has(apex) {
             let tickets = zone.filing.take().map_or_else(Vec::new, |own| own.tickets);
-            zone.filing = Some(Filing {
+            zone.filing = Some(Box::new(Filing {
                 tickets: tickets.into_iter().chain([ticket]).collect(),
                 filed,
-            });
+            }));
             self.touched.insert(place);
             return;
         }
@@ -251,6 +255,7 @@ impl ZoneEngine {
 
     /// Takes which other nodes sign zones, and what they serve of their keys.
     pub(super) fn take_nodes(&mut self, nodes: KeyNodes) {
+        self.wall.compare(nodes.agree());
         self.nodes = nodes;
         for (place, zone) in self.zones.iter_mut().enumerate() {
             let Some(keys) = &mut zone.keys else { continue };
@@ -262,7 +267,8 @@ impl ZoneEngine {
     }
 
     /// Asks for the step of a rollover that is due, if what was remembered before is what is served: the waits of
-    /// a rollover count from there. While the wall clock is not trusted, nothing is remembered by it.
+    /// a rollover count from there. While the wall clock is not trusted, nothing is remembered by it, but that what was done by
+    /// another clock is given up for what others do.
     fn ask_for_step(&mut self, place: usize) {
         let at = Time(self.wall_ms / 1000);
         let (now, is_settling) = (self.now, self.wall.is_settling(self.now));
@@ -273,7 +279,8 @@ impl ZoneEngine {
             let told = Output::Told(zone.plan.id.clone(), Box::new(told));
             self.outputs.push_back(told);
         }
-        let may = is_settled && !is_settling && !keys.asked && keys.not_before <= now;
+        let may = is_settled && !is_settling || keys.give_way(at);
+        let may = may && !keys.asked && keys.not_before <= now;
         if !may || !keys.is_due(at) {
             return;
         }

@@ -92,6 +92,14 @@ impl Composed {
 }
 
 impl Compose {
+    /// Tells that the zone is served as it came.
+    pub(super) fn is_plain(&self) -> bool {
+        let is_laid_over =
+            !self.dynamic.is_empty() || !self.aliases.is_empty() || self.serial.is_some();
+        let is_signed = self.shown.is_some() || self.base.is_signed_elsewhere();
+        self.mounts.is_none() && self.absent.is_none() && !is_laid_over && !is_signed
+    }
+
     /// Lays records over the zone, and signs it if it has keys. A zone that was signed elsewhere is served as it
     /// came: nobody could sign what would be laid over it.
     ///

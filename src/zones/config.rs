@@ -26,7 +26,7 @@ use super::{Output, Reply, Ticket, ZoneEngine};
 use crate::base::Span;
 use crate::dns::Name;
 use crate::dns::zone::signed::Steered;
-use crate::dns::zone::{Edit, Presence, Served, Zone, Zones};
+use crate::dns::zone::{Edit, Presence, Zone, Zones};
 use crate::keys::Keyring;
 use crate::plan::{ZonePlan, Zoning};
 
@@ -267,8 +267,8 @@ impl ZoneEngine {
         let keys = plan.dnssec.clone().zip(new.keys).map(|(how, read)| {
             let kept = own.and_then(|own| own.keys.clone());
             let longest = self.declared.longest_ttl(&plan.id);
-            let fresh = Keys::new(how, new.filed.longest_ttl.max(longest), read);
-            let fresh = fresh.among(&plan.id, &self.nodes);
+            let fresh = Keys::new(*how, new.filed.longest_ttl.max(longest), read);
+            let fresh = Box::new(fresh.among(&plan.id, &self.nodes));
             // Keys that cannot be read any more are in memory still.
             match kept {
                 Some(kept) if fresh.complaint().is_some() => kept,
@@ -279,9 +279,9 @@ impl ZoneEngine {
             && *own.plan == *plan
             && (same_steered || plan.mounts.is_empty())
             && (own.secondary.is_some() || own.digest == new.filed.digest)
-            && Keys::are_alike(own.keys.as_ref(), keys.as_ref())
+            && Keys::are_alike(own.keys.as_deref(), keys.as_deref())
         {
-            return Next::Same(place, keys.map(Box::new));
+            return Next::Same(place, keys);
         }
         let mut next = self.other(plan, (new.filed, new.copied_at), keys);
         next.is_bare = next.secondary.is_none() && self.declared.has(&next.plan.id);
@@ -293,7 +293,7 @@ impl ZoneEngine {
         &self,
         plan: Arc<ZonePlan>,
         (filed, copied_at): (Filed, Option<u64>),
-        keys: Option<Keys>,
+        keys: Option<Box<Keys>>,
     ) -> OneZone {
         let own = self.places.get(&plan.id).map(|place| &self.zones[*place]);
         let known = self.known.get(&plan.id).copied().unwrap_or_default();
@@ -310,7 +310,7 @@ impl ZoneEngine {
             let mut secondary = Secondary::new(self.now, refreshed);
             let expires = secondary.expires(&next.base);
             secondary.is_expired = expires.is_some_and(|at| at <= self.wall_ms / 1000);
-            next.secondary = Some(secondary);
+            next.secondary = Some(Box::new(secondary));
             next.digest = 0;
         }
         if let Some(own) = own {
@@ -323,7 +323,7 @@ impl ZoneEngine {
     fn bases(&self, next: &[Next]) -> Zones {
         let bases = next.iter().map(|next| match next {
             Next::Same(place, _) => self.zones[*place].served(),
-            Next::Other(zone) => Served::plain(Arc::clone(&zone.base)),
+            Next::Other(zone) => zone.came(),
         });
         Zones::served(bases.collect(), 0)
     }
@@ -424,13 +424,14 @@ impl ZoneEngine {
         }
         let old = std::mem::take(&mut self.zones);
         let mut old: Vec<Option<OneZone>> = old.into_iter().map(Some).collect();
+        self.zones.reserve_exact(pending.zones.len());
         let mut others = Vec::new();
         let bases = {
             let bases = pending.zones.iter().filter_map(|next| match next {
                 Next::Same(..) => None,
-                Next::Other(zone) => Some(Arc::clone(&zone.base)),
+                Next::Other(zone) => Some(zone.came()),
             });
-            Zones::new(bases.collect())
+            Zones::served(bases.collect(), 0)
         };
         for next in pending.zones {
             let place = self.zones.len();
@@ -590,7 +591,7 @@ impl OneZone {
     fn renew_keys(&mut self, keys: Option<Box<Keys>>) {
         if let Some((own, keys)) = self.keys.as_mut().zip(keys) {
             let (asked, not_before) = (own.asked, own.not_before);
-            *own = *keys;
+            *own = keys;
             (own.asked, own.not_before) = (asked, not_before);
         }
     }

@@ -11,6 +11,7 @@ use crate::base::Span;
 use crate::dns::Name;
 use crate::dns::transfer::Received;
 use crate::dns::zone::Presence;
+use crate::plan::Incoming;
 
 impl ZoneEngine {
     /// Looks soon at the primaries of a zone.
@@ -50,7 +51,7 @@ impl ZoneEngine {
             primary,
             want,
             soa: soa(&zone.base),
-            incoming: incoming.clone(),
+            incoming: Incoming::clone(incoming),
             key: key.cloned(),
         };
         let id = zone.plan.id.clone();
@@ -203,7 +204,7 @@ impl ZoneEngine {
         let is_over = |own: &&mut Secondary| {
             !own.is_expired && own.expires(&base).is_some_and(|at| at <= seconds)
         };
-        let Some(secondary) = zone.secondary.as_mut().filter(is_over) else {
+        let Some(secondary) = zone.secondary.as_deref_mut().filter(is_over) else {
             return;
         };
         secondary.is_expired = true;
@@ -220,7 +221,7 @@ impl ZoneEngine {
         let base = Arc::clone(&zone.base);
         let is_due =
             |own: &&mut Secondary| !own.is_copying && own.copy_at.is_some_and(|at| at <= now);
-        let Some(secondary) = zone.secondary.as_mut().filter(is_due) else {
+        let Some(secondary) = zone.secondary.as_deref_mut().filter(is_due) else {
             return;
         };
         secondary.copy_at = None;

@@ -55,6 +55,8 @@ pub fn in_turn(chunks: &[usize], make: &Make<'_>) -> Vec<(usize, Chunk)> {
 /// The kind of work that a job is, so that small work does not wait behind long work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobWeight {
+    /// Nothing is laid over a zone and nothing signed: it costs less than a thread would.
+    Nothing,
     /// It is done in a blink.
     Small,
     /// It takes as long as the zone is large, on one thread.
@@ -196,6 +198,7 @@ impl Job {
     pub fn weight(&self) -> JobWeight {
         match &self.0 {
             Work::Sign { .. } | Work::Renew { .. } => JobWeight::Signing,
+            Work::Compose(compose) if compose.is_plain() => JobWeight::Nothing,
             Work::Compose(compose) if compose.base.names() < MANY_NAMES => JobWeight::Small,
             Work::Lay(laying) if laying.base.names() < MANY_NAMES => JobWeight::Small,
             Work::Compose(_) | Work::Take(_) | Work::Draw(_) | Work::Lay(_) => JobWeight::Large,

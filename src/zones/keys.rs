@@ -49,6 +49,8 @@ pub enum KeyNodes {
         /// Set while this node has begun and has not heard whether its keys are those of the others: until then no zone that it signs
         /// is ready.
         is_waiting: bool,
+        /// Set while most of the nodes are heard, and their clocks say what this one's says.
+        agrees: bool,
     },
 }
 
@@ -67,6 +69,11 @@ impl KeyNodes {
                 Arc::clone,
             ),
         }
+    }
+
+    /// Tells that most of the nodes have a clock that says the same.
+    pub(super) fn agree(&self) -> bool {
+        matches!(self, Self::Cluster { agrees: true, .. })
     }
 
     pub(super) fn are_awaited(&self) -> bool {
@@ -94,8 +101,8 @@ pub(super) struct Keys {
     pub(super) not_before: Moment,
     /// Other nodes that sign the zone.
     fellows: Arc<Fellows>,
-    /// Set while nothing is answered, because it is not known yet whether these are the keys of the others.
-    pub(super) is_waiting: bool,
+    /// Set while it is not known yet whether these are the keys of the others.
+    is_unsure: bool,
     /// The ring that other nodes were told, once they are told anything.
     told: Option<ToldRing>,
     has_nodes: bool,
@@ -123,9 +130,7 @@ pub fn longest_ttl(zone: &Zone, steered: &[Steered]) -> Span {
         let steered = steered.get(usize::from(service_number(mount)))?;
         Some(steered.longest_ttl())
     });
-    let sets = zone
-        .owners()
-        .flat_map(|(_, sets)| sets.map(|set| set.ttl).collect::<Vec<_>>());
+    let sets = zone.sets_of_all().map(|set| set.ttl);
     let denial = std::iter::once(zone.denial_soa().ttl);
     let longest = mounted.chain(sets).chain(denial).max();
     Span::from_secs(u64::from(longest.unwrap_or(0)))
@@ -146,7 +151,7 @@ impl Keys {
             asked: false,
             not_before: Moment::default(),
             fellows: Arc::default(),
-            is_waiting: false,
+            is_unsure: false,
             told: None,
             has_nodes: false,
         }
@@ -154,9 +159,16 @@ impl Keys {
 
     /// Takes which other nodes sign the zone; tells whether it may be answered now, and might not before.
     pub(super) fn meet(&mut self, apex: &Name, nodes: &KeyNodes) -> bool {
+        let was_waiting = self.is_waiting();
         self.fellows = nodes.of(apex);
         self.has_nodes = !matches!(nodes, KeyNodes::Lone);
-        std::mem::replace(&mut self.is_waiting, nodes.are_awaited()) && !self.is_waiting
+        self.is_unsure = nodes.are_awaited();
+        was_waiting && !self.is_waiting()
+    }
+
+    /// Tells that the zone is not answered yet: its keys may be old ones, or there are none, and of the other nodes, which may sign it, none was heard.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.is_unsure || self.is_empty() && self.fellows.are_silent()
     }
 
     /// The same, of keys that were just read.
@@ -273,12 +285,18 @@ impl Keys {
         })
     }
 
+    /// Tells that nothing is to be signed with them: their steps were taken by a clock that was wrong, and others are here.
+    pub(super) fn give_way(&self, now: Time) -> bool {
+        let ring = self.keyring.as_ref().map(|keyring| &keyring.ring);
+        ring.is_some_and(|ring| ring.gives_way(&self.fellows, now))
+    }
+
     /// When the next step is due, as far as that is a matter of time.
-    pub(super) fn wake_at(&self) -> Option<Time> {
+    pub(super) fn wake_at(&self, now: Time) -> Option<Time> {
         let ring = &self.keyring.as_ref()?.ring;
-        match ring.clone().follow(&self.fellows, Time(0)) {
-            true => Some(Time(0)),
-            false => ring.wake_among(&self.policy, &self.fellows),
+        match ring.clone().follow(&self.fellows, now) {
+            true => Some(now),
+            false => ring.wake_among(&self.policy, &self.fellows, now),
         }
     }
 

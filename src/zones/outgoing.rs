@@ -145,7 +145,7 @@ impl ZoneEngine {
             self.outputs.push_back(Output::Tell {
                 soa,
                 key: key.cloned(),
-                outgoing: Box::new(outgoing),
+                outgoing,
             });
         }
     }

@@ -32,7 +32,7 @@ const TOLD: usize = 10;
 impl OneZone {
     /// The newest signatures, whether they are served or not.
     pub(super) fn newest(&self) -> Option<&Arc<Signed>> {
-        let unfinished = self.unfinished.as_ref().and_then(Unfinished::signed);
+        let unfinished = self.unfinished.as_deref().and_then(Unfinished::signed);
         unfinished.or(self.composed.signed.as_ref())
     }
 
@@ -48,13 +48,13 @@ impl OneZone {
             composed, lacking, ..
         } = composition;
         let before = self.unfinished.as_ref().map_or(0, |own| own.of);
-        self.unfinished = Some(Unfinished {
+        self.unfinished = Some(Box::new(Unfinished {
             composed,
             wishes,
             of: before.max(lacking),
             left: lacking,
             is_fresh: true,
-        });
+        }));
     }
 
     /// Answers nothing until it is signed: there is no version that could go on.
@@ -155,7 +155,7 @@ impl ZoneEngine {
     /// Takes in a step of a zone's signatures.
     pub(super) fn signed(&mut self, place: usize, slice: SigningStep) {
         let zone = &mut self.zones[place];
-        let before = zone.unfinished.as_ref().map(Unfinished::progress);
+        let before = zone.unfinished.as_deref().map(Unfinished::progress);
         if let Some((composed, wishes)) = zone.stepped(slice) {
             let text = before.map_or_else(String::new, |(_, of)| {
                 format!("all of the {of} signatures that the zone lacked are made")
@@ -164,7 +164,7 @@ impl ZoneEngine {
             self.serve(place, wishes, composed);
             return self.tell(Notice::info("signed", text).of(&apex));
         }
-        let after = zone.unfinished.as_ref().map(Unfinished::progress);
+        let after = zone.unfinished.as_deref().map(Unfinished::progress);
         let part =
             |progress: Option<(usize, usize)>| progress.map(|(made, of)| made * TOLD / of.max(1));
         if let (Some(unfinished), true) = (&zone.unfinished, part(before) != part(after)) {

@@ -114,7 +114,12 @@ impl ZoneEngine {
             return;
         }
         let before = std::mem::replace(&mut zone.told, state.clone());
-        let is_empty = zone.keys.as_ref().is_some_and(Keys::is_empty);
+        let is_empty = zone.keys.as_deref().is_some_and(Keys::is_empty);
+        let keys = zone.keys.as_ref();
+        let unless = match keys.is_none_or(|keys| keys.fellows().others.is_empty()) {
+            true => "",
+            false => ", and is not answered before another node is heard: if none has any",
+        };
         let notice = match (why, state) {
             (Some(why), _) => Notice::error(
                 "zone_withheld",
@@ -124,7 +129,9 @@ impl ZoneEngine {
             ),
             (None, Some(_)) if is_empty => Notice::warn(
                 "no_keys",
-                format!("the zone is to be signed and has no keys: `waypost keys generate {apex}`"),
+                format!(
+                    "the zone is to be signed and has no keys{unless}: `waypost keys generate {apex}`"
+                ),
             ),
             (None, Some(why)) => Notice::error(
                 "keys_unreadable",

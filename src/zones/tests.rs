@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::job::in_turn;
 use super::{
-    Filed, Input, Job, Known, Memories, Memory, NewConfig, NewZone, Output, Recalled, Reply,
-    Request, Ticket, ZoneEngine,
+    Filed, Input, Job, KeyNodes, Known, Memories, Memory, NewConfig, NewZone, Output, Recalled,
+    Reply, Request, Ticket, ZoneEngine,
 };
 use crate::base::{Moment, Permille, Span};
 use crate::dns::Name;
@@ -15,10 +15,10 @@ use crate::dns::dnssec::{Algorithm, PrivateKey};
 use crate::dns::rr::rtype;
 use crate::dns::transfer::{Content, Diff, Entry, Packed, PackedChanges, Received, zone_of};
 use crate::dns::zone::{Presence, Served, Zone};
-use crate::keys::{Key, KeyId, Keyring, Ring, Role, Step, Time};
+use crate::keys::{Fellow, Fellows, Key, KeyId, Keyring, Ring, Role, Step, Time, ToldRing};
 use crate::plan::{Acme, Dynamic, Incoming, Sources, ZoneDnssec, ZonePlan, Zoning};
 
-const EPOCH_S: u64 = 1_800_000_000;
+pub(super) const EPOCH_S: u64 = 1_800_000_000;
 const DAY_MS: u64 = 86_400_000;
 
 pub(super) fn name(text: &str) -> Name {
@@ -50,12 +50,12 @@ fn content(apex: &str, serial: u32) -> Content {
     Content::of(entry(&apex, rtype::SOA, soa), records)
 }
 
-fn zone(apex: &str, serial: u32) -> Arc<Zone> {
+pub(super) fn zone(apex: &str, serial: u32) -> Arc<Zone> {
     Arc::new(zone_of(&name(apex), &content(apex, serial), &[]).unwrap())
 }
 
 /// A zone that comes from a primary, `in.test`, and one that is signed, `own.test`.
-fn zoning(validity: Span) -> Arc<Zoning> {
+pub(super) fn zoning(validity: Span) -> Arc<Zoning> {
     let plan = |apex: &str| ZonePlan {
         aliases: Vec::new(),
         apex: name(apex),
@@ -70,17 +70,17 @@ fn zoning(validity: Span) -> Arc<Zoning> {
         listed_by: None,
     };
     let mut secondary = plan("in.test");
-    secondary.incoming = Some(Incoming {
+    secondary.incoming = Some(Box::new(Incoming {
         primaries: vec![SocketAddr::from(([127, 0, 0, 1], 53))],
         key: None,
         max_size: u64::MAX,
         sources: Sources::default(),
-    });
+    }));
     let mut signed = plan("own.test");
-    signed.dnssec = Some(ZoneDnssec {
+    signed.dnssec = Some(Box::new(ZoneDnssec {
         signature_validity: validity,
         ..ZoneDnssec::with_keys(PathBuf::from("keys"))
-    });
+    }));
     Arc::new(Zoning {
         zones: vec![Arc::new(secondary), Arc::new(signed)],
         tsig: Vec::new(),
@@ -359,6 +359,42 @@ fn a_zone_that_is_withheld_returns_with_its_keys() {
 }
 
 #[test]
+fn a_zone_without_keys_is_not_answered_before_another_node_is_heard_or_keys_are_there() {
+    let empty = || Keyring::new(name("own.test"), Ring::default(), BTreeMap::new());
+    let nodes = |other: Fellow| {
+        let fellows = Fellows {
+            others: vec![Fellow::Unheard, other],
+            ..Fellows::default()
+        };
+        Input::Nodes(KeyNodes::Cluster {
+            zones: BTreeMap::from([(name("own.test"), Arc::new(fellows))]),
+            is_waiting: false,
+            agrees: true,
+        })
+    };
+    let none_signs = Fellow::Serves(ToldRing::default());
+    let keys = Input::Keys {
+        apex: name("own.test"),
+        steps: Vec::new(),
+        read: Box::new(Ok(keyring())),
+    };
+    for input in [nodes(none_signs), keys] {
+        let mut bench = Bench::new(Memories::default());
+        bench.give(nodes(Fellow::Unheard));
+        bench.configure(Span::from_secs(14 * 86_400), Ok(empty()));
+        bench.work();
+        bench.pass(Span::from_secs(60));
+        let presence = bench.served("own.test").zone.presence();
+        assert_eq!(presence, Presence::Awaited);
+        bench.give(input);
+        bench.work();
+        bench.pass(Span(100));
+        let presence = bench.served("own.test").zone.presence();
+        assert_eq!(presence, Presence::Loaded);
+    }
+}
+
+#[test]
 fn a_clock_that_is_wrong_for_ten_seconds_renews_everything_and_records_no_step() {
     let mut bench = Bench::serving();
     bench.pass(Span::from_secs(700));
@@ -405,4 +441,62 @@ fn changes_of_one_record_touch_no_other_zone() {
     let after = bench.served("own.test");
     assert!(Arc::ptr_eq(&before.zone, &after.zone));
     assert!(Arc::ptr_eq(&before.signed.unwrap(), &after.signed.unwrap()));
+}
+
+#[test]
+fn keys_that_a_wrong_clock_moved_on_are_given_up_before_anything_is_signed_by_the_right_one() {
+    let year = 365 * DAY_MS;
+    let right = keyring();
+    let mut wrong = keyring();
+    let id = right.ring.keys[0].id;
+    let at = Time(EPOCH_S + year / 1000);
+    wrong.ring.take(Step::Submit(id), at);
+    wrong.view = wrong.ring.view();
+    let nodes = |agrees| {
+        let told = right.told();
+        let fellows = Fellows {
+            held: told
+                .prints
+                .iter()
+                .map(|(id, print)| (*id, *print))
+                .collect(),
+            others: vec![Fellow::Serves(told)],
+            is_second: false,
+        };
+        Input::Nodes(KeyNodes::Cluster {
+            zones: BTreeMap::from([(name("own.test"), Arc::new(fellows))]),
+            is_waiting: false,
+            agrees,
+        })
+    };
+    let keys = |keyring: &Keyring| Input::Keys {
+        apex: name("own.test"),
+        steps: Vec::new(),
+        read: Box::new(Ok(keyring.clone())),
+    };
+    let mut bench = Bench::new(Memories::default());
+    bench.ahead = i64::try_from(year).unwrap();
+    bench.give(nodes(false));
+    bench.configure(Span::from_secs(14 * 86_400), Ok(wrong.clone()));
+    bench.work();
+    bench.pass(Span::from_secs(5));
+    let expires = bench.served("own.test").expires;
+    let advances = bench.advances;
+    bench.give(keys(&wrong));
+    bench.ahead = 0;
+    bench.pass(Span::from_secs(5));
+    bench.give(keys(&wrong));
+    assert!(bench.advances > advances, "it need not settle for that");
+    assert_eq!(bench.served("own.test").expires, expires);
+    let advances = bench.advances;
+    bench.give(keys(&right));
+    bench.work();
+    bench.pass(Span::from_secs(5));
+    let signed = bench.served("own.test");
+    assert!(signed.expires < expires);
+    assert!(signed.signed.unwrap().stale(EPOCH_S + 12).is_empty());
+    // Other steps wait until the others' clocks say the same.
+    assert_eq!(bench.advances, advances);
+    bench.give(nodes(true));
+    assert_eq!(bench.advances, advances + 1);
 }

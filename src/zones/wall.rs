@@ -3,7 +3,8 @@
 //! Signatures, expiry and the steps of keys go by the wall clock, which people, daemons and dead batteries
 //! set. It is compared with the server's own clock, which only goes forward. A small step is taken as it is. After a large one, in
 //! either direction, nothing that is remembered for good (a step of a rollover) is done for
-//! [`SETTLING`]: a clock that was wrong for a moment has then been put right again.
+//! [`SETTLING`]: a clock that was wrong for a moment has then been put right again. A clock that was not that of the other nodes of a
+//! cluster, and is now, was put right: it is trusted at once.
 use crate::base::{Moment, Span};
 
 /// How far the wall clock must be from where it was thought to be to have been set; it is read in whole
@@ -21,6 +22,10 @@ pub(super) struct Wall {
     epoch_ms: Option<u64>,
     /// Until when it is not trusted with what is remembered for good.
     settling: Option<Moment>,
+    /// Set while most of the other nodes have clocks that say the same.
+    agrees: bool,
+    /// Set if they said otherwise when it was set last.
+    has_differed: bool,
 }
 
 /// What a look has found.
@@ -47,9 +52,18 @@ impl Wall {
         }
         if by > FAR.0 {
             self.settling = Some(now.after(SETTLING));
+            self.has_differed = !self.agrees;
         }
         let by = i64::try_from(by).unwrap_or(i64::MAX);
         Look::Set(if epoch_ms < before { -by } else { by })
+    }
+
+    /// Takes in whether most of the other nodes, of all that there are, have clocks that say the same.
+    pub(super) fn compare(&mut self, agrees: bool) {
+        self.agrees = agrees;
+        if agrees && self.has_differed {
+            self.settling = None;
+        }
     }
 
     /// What it said when the server's own clock began, milliseconds since 1970.
@@ -105,5 +119,25 @@ mod tests {
         assert_eq!(back, Look::Set(-i64::try_from(days).unwrap()));
         let over = Moment(11_000).after(SETTLING);
         assert!(wall.is_settling(Moment(over.0 - 1)) && !wall.is_settling(over));
+    }
+
+    #[test]
+    fn a_clock_that_comes_to_that_of_the_others_is_trusted_and_one_that_leaves_it_is_not() {
+        let mut wall = Wall::default();
+        let days = 3 * 86_400_000;
+        wall.look(Moment(0), START + days);
+        wall.compare(false);
+        wall.look(Moment(1000), START + 1000);
+        assert!(wall.is_settling(Moment(1000)), "nobody has said so yet");
+        wall.compare(true);
+        assert!(!wall.is_settling(Moment(1000)));
+        // From the others' away, be it that they go there, too.
+        wall.look(Moment(2000), START + days + 2000);
+        wall.compare(true);
+        assert!(wall.is_settling(Moment(2000)));
+        wall.compare(false);
+        wall.look(Moment(3000), START + 3000);
+        wall.compare(true);
+        assert!(!wall.is_settling(Moment(3000)));
     }
 }

@@ -22,6 +22,7 @@ use crate::dns::Name;
 use crate::dns::transfer::Received;
 use crate::dns::zone::signed::{Signed, Steered};
 use crate::dns::zone::{Edit, Mount, Presence, Served, Zone};
+use crate::keys::Time;
 use crate::names::KnownNames;
 use crate::plan::{Expired, ZonePlan};
 use crate::table::{RenderView, StrictNames, Table};
@@ -46,14 +47,14 @@ pub(super) struct OneZone {
     /// As it came, with all that is declared laid over it.
     pub(super) base: Arc<Zone>,
     /// Another version of its file, over which what is declared is yet to be laid.
-    pub(super) filing: Option<Filing>,
+    pub(super) filing: Option<Box<Filing>>,
     /// Set if the base is yet to have what is declared.
     pub(super) is_bare: bool,
     /// Declared RRsets that are not served, and why.
     pub(super) aside: BTreeMap<(Name, u16), String>,
     /// The steered names that the base is to have, if they are not those that it has.
     pub(super) remount: Option<Vec<(Name, Mount)>>,
-    pub(super) keys: Option<Keys>,
+    pub(super) keys: Option<Box<Keys>>,
     /// Whether it is known to have been signed before.
     pub(super) was_signed: bool,
     /// The serial that its SOA has at the least.
@@ -61,7 +62,7 @@ pub(super) struct OneZone {
     /// What is served.
     pub(super) composed: Composed,
     /// The version that is to be served once it has its signatures.
-    pub(super) unfinished: Option<Unfinished>,
+    pub(super) unfinished: Option<Box<Unfinished>>,
     /// Signatures that were made since the server started.
     pub(super) made: u64,
     pub(super) recall: Recall,
@@ -72,8 +73,8 @@ pub(super) struct OneZone {
     pub(super) waiting: Vec<(u64, Ticket)>,
     /// What is under way: the number of the job, and the wishes that it grants.
     pub(super) job: Option<(u64, u64)>,
-    pub(super) secondary: Option<Secondary>,
-    pub(super) versions: Option<Versions>,
+    pub(super) secondary: Option<Box<Secondary>>,
+    pub(super) versions: Option<Box<Versions>>,
     /// Whether all signatures are to be looked at, because the clock was set.
     pub(super) recheck: bool,
     /// When signatures may be renewed again.
@@ -96,15 +97,19 @@ pub(super) struct Filing {
 
 impl OneZone {
     /// A zone that is yet to be composed.
-    pub(super) fn new(plan: Arc<ZonePlan>, filed: Filed, keys: Option<Keys>) -> Self {
-        let awaited = Zone::awaited(&plan.apex, &plan.mounts);
+    pub(super) fn new(plan: Arc<ZonePlan>, filed: Filed, keys: Option<Box<Keys>>) -> Self {
+        // It is in force once it is composed; one that is to be signed may then still lack signatures.
+        let zone = match keys {
+            Some(_) => Arc::new(Zone::awaited(&plan.apex, &plan.mounts)),
+            None => Arc::clone(&filed.zone),
+        };
         Self {
             composed: Composed {
                 base: Arc::clone(&filed.zone),
-                zone: Arc::new(awaited),
+                zone,
                 signed: None,
             },
-            versions: plan.outgoing.as_ref().map(|_| Versions::default()),
+            versions: plan.outgoing.as_ref().map(|_| Box::default()),
             plan,
             digest: filed.digest,
             base: filed.zone,
@@ -173,7 +178,7 @@ impl OneZone {
         (now, most): (u64, usize),
     ) -> Compose {
         let is_expired = self.secondary.as_ref().is_some_and(|own| own.is_expired);
-        let is_waiting = self.keys.as_ref().is_some_and(|keys| keys.is_waiting);
+        let is_waiting = self.keys.as_deref().is_some_and(Keys::is_waiting);
         let absent = match (is_expired || is_waiting, self.withheld()) {
             (true, _) => Some(Presence::Awaited),
             (false, Some(_)) => Some(Presence::Withheld),
@@ -284,7 +289,7 @@ impl OneZone {
         wall: &Wall,
         table: Option<&Arc<Table>>,
     ) -> Option<Moment> {
-        let secondary = self.secondary.as_ref();
+        let secondary = self.secondary.as_deref();
         let look = secondary.and_then(Secondary::wake_at);
         let expiry = secondary
             .filter(|own| !own.is_expired)
@@ -292,7 +297,7 @@ impl OneZone {
             .map(|at| wall.moment(at));
         let free = self.is_settled();
         let signing = free.then(|| self.signing_at(wall)).flatten();
-        let step = free.then(|| self.step_at(now, wall)).flatten();
+        let step = self.step_at(now, wall);
         let version = table.filter(|_| free).and_then(|table| self.draw_at(table));
         let overdue = self.overdue_at(wall);
         let keep = self.keeping.wake_at();
@@ -312,8 +317,14 @@ impl OneZone {
 
     fn step_at(&self, now: Moment, wall: &Wall) -> Option<Moment> {
         let keys = self.keys.as_ref().filter(|keys| !keys.asked)?;
-        let due = wall.moment(keys.wake_at()?.0).max(keys.not_before);
-        Some(wall.settled_at(now).map_or(due, |settled| due.max(settled)))
+        let at = Time((wall.epoch_ms() + now.0) / 1000);
+        let gives_way = keys.give_way(at);
+        if !gives_way && !self.is_settled() {
+            return None;
+        }
+        let due = wall.moment(keys.wake_at(at)?.0).max(keys.not_before);
+        let settled = wall.settled_at(now).filter(|_| !gives_way);
+        Some(settled.map_or(due, |settled| due.max(settled)))
     }
 
     fn draw_at(&self, table: &Arc<Table>) -> Option<Moment> {
@@ -362,6 +373,14 @@ impl OneZone {
         ))
     }
 
+    /// The zone as it came, for those who see this version.
+    pub(super) fn came(&self) -> Served {
+        Served {
+            view: self.plan.view,
+            ..Served::plain(Arc::clone(&self.base))
+        }
+    }
+
     /// The zone as answers see it.
     pub(super) fn served(&self) -> Served {
         let Some(signed) = &self.composed.signed else {
@@ -370,7 +389,7 @@ impl OneZone {
                 ..Served::plain(Arc::clone(&self.composed.zone))
             };
         };
-        let how = self.keys.as_ref().map(Keys::how);
+        let how = self.keys.as_deref().map(Keys::how);
         let how = how.filter(|_| signed.signing().is_some());
         let expires = signed.expires();
         let refuse_from = how.map_or(u64::MAX, |how| match how.expired {

@@ -173,11 +173,11 @@ fn a_transfer_holds_little_more_than_the_zone_that_it_brought() {
 #[test]
 fn changes_hold_little_beside_the_zone_that_they_make() {
     let apex = Name::parse("z.test").unwrap();
-    let version = |serial: u32, every: u32| {
+    let version = |serial: u32, names: u32, every: u32| {
         let mut soa = b"\x02ns\x01z\x04test\0\x01h\0".to_vec();
         soa.extend(serial.to_be_bytes());
         soa.extend(b"\0\0\0\x02\0\0\0\x03\0\0\0\x04\0\0\0\x05");
-        let hosts = (0..100_000_u32).map(move |number| {
+        let hosts = (0..names).map(move |number| {
             let changed = u32::from(number.is_multiple_of(every)) * serial;
             entry(
                 &format!("host-{number:0>6}.z.test"),
@@ -191,9 +191,10 @@ fn changes_hold_little_beside_the_zone_that_they_make() {
         ];
         Content::new(apex.into_iter().chain(hosts)).unwrap()
     };
-    for every in [2, 4] {
-        let zone = zone_of(&apex, &version(1, every), &[]).unwrap();
-        let diff = version(1, every).diff(&version(2, every));
+    for (names, every) in [(100_000, 2), (100_000, 4), (8000, 4)] {
+        let version = |serial| version(serial, names, every);
+        let zone = zone_of(&apex, &version(1), &[]).unwrap();
+        let diff = version(1).diff(&version(2));
         // An owner whose apex is a pointer, and what each record has.
         let octets = u64::try_from(diff.len() * (12 + 2 + 10 + 4)).unwrap();
         let (mut changes, mut changed) = (None, None);
@@ -203,8 +204,9 @@ fn changes_hold_little_beside_the_zone_that_they_make() {
         let held = u64::try_from(taking.bytes_current).unwrap();
         let beside = i64::try_from(making.bytes_max).unwrap() - making.bytes_current;
         let told = format!("{held} held, {beside} beside, for {octets} octets");
-        eprintln!("every {every}: {told}");
-        assert!(held <= octets, "{told}");
+        eprintln!("every {every} of {names}: {told}");
+        // In a small one the heads of lists count.
+        assert!(held <= octets + 1024 * u64::from(names < 10_000), "{told}");
         assert!(beside <= 2 * i64::try_from(octets).unwrap(), "{told}");
     }
 }

@@ -19,7 +19,7 @@ const SECRET: &str = "q80dHRxN2XBQvzpqyLHQZJXEnkq0PxwWFcPeQ4uk7iU=";
 pub(crate) struct Fleet {
     pub(crate) world: World,
     nodes: [Option<Process>; 3],
-    _machines: [Process; 3],
+    pub(crate) machines: [Option<Process>; 3],
 }
 
 impl Fleet {
@@ -29,8 +29,16 @@ impl Fleet {
 
     /// Nodes whose configs have more.
     pub(crate) fn with(more: &str) -> Self {
-        let world = World::new();
-        let authority = NodeAuthority::new();
+        let edit = |_: &str, own: String| format!("{own}{more}");
+        Self::edited(World::new(), &NodeAuthority::new(), edit)
+    }
+
+    /// Nodes of a world that an authority vouches for, whose configs somebody has edited.
+    pub(crate) fn edited(
+        world: World,
+        authority: &NodeAuthority,
+        edit: impl Fn(&str, String) -> String,
+    ) -> Self {
         for (number, node) in (0..).zip(NODES) {
             authority.issue(&world.path(""), (node, &[node]), number + 1, 2099);
             private(&world.path(&format!("{node}.key")));
@@ -39,16 +47,13 @@ impl Fleet {
                 text
             });
             private(&world.write(&format!("{node}.seal"), &digits));
-            world.write(
-                &format!("{node}.toml"),
-                &format!("{}{more}", config(number)),
-            );
+            world.write(&format!("{node}.toml"), &edit(node, config(number)));
         }
         world.write("zones/example.org.zone", ZONE);
         fs::write(world.path("tiny.mmdb"), tiny_database()).unwrap();
         let machines = ["127.1.0.1", "127.1.0.2", "127.2.0.1"];
         let mut fleet = Self {
-            _machines: machines.map(|address| world.backend(address)),
+            machines: machines.map(|address| Some(world.backend(address))),
             nodes: [const { None }; 3],
             world,
         };
@@ -63,12 +68,18 @@ impl Fleet {
     }
 
     pub(crate) fn begin(&mut self, number: usize) {
+        self.begin_with(number, |_| {});
+    }
+
+    /// Starts a node whose command somebody prepares, and waits until it answers.
+    pub(crate) fn begin_with(&mut self, number: usize, prepare: impl FnOnce(&mut Command)) {
         let node = NODES[number];
         let mut command = Command::new(WAYPOST);
         let config = self.world.path(&format!("{node}.toml"));
         command
             .args(["run", "--log", "json", "--config"])
             .arg(config);
+        prepare(&mut command);
         self.nodes[number] = Some(self.world.start(node, &mut command));
         wait_for(node, || {
             get_at(control(number), "/readyz").is_some_and(|(status, _)| status == 200)
@@ -98,7 +109,7 @@ impl Fleet {
     }
 
     /// Waits until each of these nodes sends European clients to this machine.
-    fn wait_for_answer(&self, numbers: &[usize], address: &str) {
+    pub(crate) fn wait_for_answer(&self, numbers: &[usize], address: &str) {
         for number in numbers {
             wait_for(&format!("{} to answer {address}", NODES[*number]), || {
                 answer(*number, "+subnet=198.51.100.0/24", "api.example.org", "A") == [address]
@@ -120,7 +131,7 @@ fn seed(number: u64) -> [u8; 32] {
     [u8::try_from(number).unwrap() + 40; 32]
 }
 
-fn private(path: &std::path::Path) {
+pub(crate) fn private(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }

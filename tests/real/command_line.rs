@@ -234,3 +234,17 @@ fn the_demo_ends_by_itself_without_a_wrong_answer_wherever_it_is_run() {
         "{text}"
     );
 }
+
+/// What `.cargo/config.toml` says gets into the program: without it a reload's memory stays where it was.
+#[test]
+fn the_allocator_gives_memory_back() {
+    let output = Command::new(WAYPOST)
+        .arg("--version")
+        .env("_RJEM_MALLOC_CONF", "stats_print:true")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    for part in ["opt.narenas: 2", "opt.dirty_decay_ms: 500"] {
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+}

@@ -184,6 +184,8 @@ fn the_chart_as_it_comes_is_sound() {
         ("service: { type: Elsewhere }", "type"),
         ("externalDns: { enabled: true }", "name at least one"),
         ("podLabels: { team: [dns] }", "dns"),
+        ("controller: { enabled: true }", "controller.token"),
+        ("controller: { config: { clusters: [] } }", "clusters"),
     ] {
         let (said, well) = script(&world, &world.write("wrong.yaml", values));
         assert!(!well && said.contains(told), "{values}: {said}");
@@ -296,4 +298,19 @@ fn the_chart_with_everything_is_sound() {
         .iter()
         .filter(|own| own["volumeMounts"].to_string().contains("serviceaccount"));
     assert_eq!(token.count(), 1, "one container alone sees the token");
+    // The controller's config is what its values say, with a Lease beside it that its role is for.
+    let map = object(&objects, "ConfigMap", "dns-waypost-controller");
+    let config = map["data"]["config.yaml"].as_str().unwrap();
+    for line in [
+        "owner: waypost-prod",
+        "  namespace: prod",
+        "  name: dns-waypost-controller",
+        "home: here",
+    ] {
+        assert!(config.lines().any(|own| own == line), "{line}: {config}");
+    }
+    let rules = &object(&objects, "Role", "dns-waypost-controller")["rules"];
+    assert_eq!(rules[1]["resourceNames"][0], "dns-waypost-controller");
+    let read = world.write("controller.yaml", config);
+    crate::kubernetes::reads(&read);
 }

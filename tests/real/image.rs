@@ -7,9 +7,11 @@ use serde_json::Value;
 use crate::rooted::{User, below, command, copy, furnish};
 use crate::world::{World, dig, get, repository, run, wait_for};
 
-/// The last stage of the Dockerfile, with a folder in place of each stage before it.
-fn last_stage() -> String {
-    let text = fs::read_to_string(repository("docker/Dockerfile")).unwrap();
+const DOCKERFILE: &str = "docker/Dockerfile";
+
+/// The last stage of a Dockerfile, with a folder in place of each stage before it.
+fn last_stage(dockerfile: &str) -> String {
+    let text = fs::read_to_string(repository(dockerfile)).unwrap();
     let (_, stage) = text.rsplit_once("\nFROM ").unwrap();
     let lines = stage.lines().map(|line| {
         let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
@@ -31,16 +33,18 @@ fn blob(image: &Path, digest: &Value) -> Value {
         .unwrap()
 }
 
-/// Builds the image and unpacks its layers; what it says of itself.
-fn build(world: &World, root: &Path) -> Value {
+/// Builds the image of a Dockerfile with a program, which its stage `build` would have made at a place, and unpacks its layers; what it
+/// says of itself.
+pub(crate) fn build(
+    world: &World,
+    root: &Path,
+    dockerfile: &str,
+    (program, place): (&Path, &str),
+) -> Value {
     world.write("context/certificates/etc/ssl/certs/ca-certificates.crt", "");
     fs::create_dir(world.path("context/certificates/empty")).unwrap();
-    let program = Path::new(env!("CARGO_BIN_EXE_waypost"));
-    copy(
-        program,
-        &world.path("context/build/src/target/release/waypost"),
-    );
-    world.write("context/Dockerfile", &last_stage());
+    copy(program, &world.path(&format!("context/build/{place}")));
+    world.write("context/Dockerfile", &last_stage(dockerfile));
     let store = world.path("store");
     let [store, running] =
         ["root", "run"].map(|name| store.join(name).to_str().unwrap().to_owned());
@@ -86,7 +90,7 @@ fn build(world: &World, root: &Path) -> Value {
 }
 
 /// The words of a setting that is a list.
-fn words(setting: &Value) -> Vec<&str> {
+pub(crate) fn words(setting: &Value) -> Vec<&str> {
     let words = setting.as_array().unwrap().iter();
     words.map(|word| word.as_str().unwrap()).collect()
 }
@@ -95,7 +99,9 @@ fn words(setting: &Value) -> Vec<&str> {
 fn the_image_is_built_without_a_daemon_and_answers() {
     let world = World::new();
     let root = world.path("root");
-    let config = build(&world, &root);
+    let program = Path::new(env!("CARGO_BIN_EXE_waypost"));
+    let place = "src/target/release/waypost";
+    let config = build(&world, &root, DOCKERFILE, (program, place));
     assert_eq!(
         (&config["User"], &config["WorkingDir"]),
         (&"65532:65532".into(), &"/etc/waypost".into())
@@ -111,7 +117,7 @@ fn the_image_is_built_without_a_daemon_and_answers() {
         copy(&from, &below(&root, "/etc/waypost").join(file));
     }
     let user = User(65532);
-    let stage = last_stage();
+    let stage = last_stage(DOCKERFILE);
     let (_, health) = stage.split_once("HEALTHCHECK ").unwrap();
     let (_, health) = health.split_once(" CMD ").unwrap();
     let health: Value = serde_json::from_str(health.trim()).unwrap();

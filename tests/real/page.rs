@@ -63,7 +63,7 @@ impl Moved {
 }
 
 /// The packages of `ui/package-lock.json`, which tests/run installs.
-pub(crate) fn packages() {
+fn packages() {
     let found = repository("ui/node_modules/playwright-core/package.json");
     assert!(
         found.exists(),
@@ -72,7 +72,7 @@ pub(crate) fn packages() {
 }
 
 /// Starts a driver of the browser.
-pub(crate) fn node(arguments: &[&str], folder: &Path) -> Child {
+fn node(arguments: &[&str], folder: &Path) -> Child {
     let mut command = Command::new("node");
     command
         .args(arguments)
@@ -81,6 +81,43 @@ pub(crate) fn node(arguments: &[&str], folder: &Path) -> Child {
         .stdout(Stdio::piped());
     let child = command.spawn();
     child.unwrap_or_else(|error| panic!("cannot start node: {error}; tests/run installs it"))
+}
+
+/// The folder for pictures: they are kept where somebody wants to look at them.
+pub(crate) fn pictures(world: &World) -> String {
+    let kept = std::env::var("PICTURES").ok();
+    let own = || world.path("pictures").to_str().unwrap().to_owned();
+    let folder = kept.unwrap_or_else(own);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Drives the page by a script of `ui/test`, which asks for what is to happen in between.
+pub(crate) fn drive(
+    (script, arguments): (&str, &[&str]),
+    folder: &Path,
+    mut happen: impl FnMut(&str),
+) {
+    packages();
+    let script = repository(&format!("ui/test/{script}"));
+    let arguments = [&[script.to_str().unwrap()], arguments].concat();
+    let mut driver = node(&arguments, folder);
+    let mut answers = driver.stdin.take().unwrap();
+    let mut told = Vec::new();
+    for line in BufReader::new(driver.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        if let Some(what) = line.strip_prefix("WORLD ") {
+            happen(what);
+            writeln!(answers, "done").unwrap();
+        }
+        told.push(line);
+    }
+    let well = driver.wait().unwrap().success();
+    assert!(
+        well && told.last().is_some_and(|line| line == "DRIVEN"),
+        "{}",
+        told.join("\n")
+    );
 }
 
 /// An outage, orders with a token and without, a comparison of configs, a server that dies and comes back. `WHOLE=1`, as
@@ -99,36 +136,17 @@ fn the_page_tells_an_outage_and_takes_orders() {
         .lines()
         .skip_while(|line| !line.starts_with("[tokens."));
     let mut moved = Moved::new(&table.collect::<Vec<_>>().join("\n"));
-    // Pictures are kept where somebody wants to look at them.
-    let pictures = std::env::var_os("PICTURES").map(std::path::PathBuf::from);
-    let pictures = pictures.unwrap_or_else(|| moved.world.path("pictures"));
-    std::fs::create_dir_all(&pictures).unwrap();
-    let script = repository("ui/test/drive.mjs");
     let config = moved.world.path("config.toml");
     let arguments = [
-        script.to_str().unwrap(),
         "http://127.0.0.1:8053/",
         secret,
-        pictures.to_str().unwrap(),
+        &pictures(&moved.world),
         config.to_str().unwrap(),
     ];
-    let mut driver = node(&arguments, &moved.world.path("."));
-    let mut answers = driver.stdin.take().unwrap();
-    let mut told = Vec::new();
-    for line in BufReader::new(driver.stdout.take().unwrap()).lines() {
-        let line = line.unwrap();
-        if let Some(what) = line.strip_prefix("WORLD ") {
-            moved.happen(what);
-            writeln!(answers, "done").unwrap();
-        }
-        told.push(line);
-    }
-    let well = driver.wait().unwrap().success();
-    assert!(
-        well && told.last().is_some_and(|line| line == "DRIVEN"),
-        "{}",
-        told.join("\n")
-    );
+    let folder = moved.world.path(".");
+    drive(("drive.mjs", &arguments), &folder, |what| {
+        moved.happen(what)
+    });
 }
 
 /// Machines of the demo die and come back by buttons of its page; it needs no terminal for that, and ends when it is told to.

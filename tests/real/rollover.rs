@@ -16,11 +16,11 @@ use crate::world::{CONFIG, Process, World, ZONE, dig, get, run, wait_for};
 const RESOLVER: &str = "@127.0.0.30";
 /// How far the clock is ahead at the start, seconds: more than signatures begin early, so a resolver that
 /// does not share it finds nothing valid.
-const AHEAD: u64 = 7200;
+const AHEAD: i64 = 7200;
 /// Seconds that the clock moves on between two rounds of questions while keys change …
-const STEP: u64 = 30;
+const STEP: i64 = 30;
 /// … and while nothing but signatures does.
-const STRIDE: u64 = 120;
+const STRIDE: i64 = 120;
 
 const NSD: &str = "server:
   ip-address: 127.0.0.10
@@ -44,8 +44,8 @@ struct Stage {
     nsd: Option<Process>,
     world: World,
     clock: ShownClock,
-    offset: u64,
-    step: u64,
+    offset: i64,
+    step: i64,
     rounds: u32,
     /// What the parent says of the zone; nothing while it has no DS.
     ds: Vec<String>,
@@ -61,7 +61,7 @@ impl Stage {
             "zones/example.org.zone",
             &ZONE.replace("$TTL 300", "$TTL 60"),
         );
-        let clock = ShownClock::new(&world, AHEAD);
+        let clock = ShownClock::new(&world, "clock", AHEAD);
         make_parent(&world);
         Self {
             world,

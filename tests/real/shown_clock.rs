@@ -14,9 +14,9 @@ pub(crate) struct ShownClock {
 }
 
 impl ShownClock {
-    /// A clock that is so many seconds ahead.
-    pub(crate) fn new(world: &World, ahead: u64) -> Self {
-        let (library, path) = (world.path("clock.so"), world.path("clock"));
+    /// A clock that is so many seconds ahead; behind, if negative. The name is that of its file.
+    pub(crate) fn new(world: &World, name: &str, ahead: i64) -> Self {
+        let (library, path) = (world.path(&format!("{name}.so")), world.path(name));
         let source = repository("tests/support/clock.c");
         let [source, target] = [&source, &library].map(|path| path.to_str().unwrap());
         let options = [
@@ -39,7 +39,7 @@ impl ShownClock {
     }
 
     /// Sets it so many seconds ahead; whoever reads it meanwhile sees the old time or the new one.
-    pub(crate) fn set(&self, ahead: u64) {
+    pub(crate) fn set(&self, ahead: i64) {
         self.file.write_all_at(&ahead.to_ne_bytes(), 0).unwrap();
     }
 

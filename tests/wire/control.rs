@@ -319,6 +319,7 @@ async fn play_engine(mut queue: mpsc::Receiver<Command>, engine: Engine) {
             | Command::Objects(_)
             | Command::Declare { .. }
             | Command::Agree { .. }
+            | Command::Secrets(..)
             | Command::Verify(_)
             | Command::Release { .. } => {}
             Command::Challenge { order, reply } => {

@@ -21,8 +21,9 @@ function troubles(own, now) {
     own.route === "withdrawn" && ["bad", `the anycast route is withdrawn: ${own.route_reason}`],
     own.route === "unsound" && ["warn", `the anycast route is kept still: ${own.route_reason}`],
     own.release?.state === "halted" && ["bad", `release ${own.release.version} is halted: ${own.release.reason}`],
-    left <= 0 && ["bad", "this node's certificate has expired"],
+    ...(own.certificates ?? []).map((text) => ["bad", text]),
     left > 0 && left < NEAR && ["warn", `this node's certificate expires in ${span(left)}`],
+    own.nats && !own.nats.server && ["warn", `no NATS server is connected to, for ${span(now - moment(own.nats.since_at))}${own.nats.trouble ? `: ${own.nats.trouble}` : ""}`],
     own.orders_differ.length > 0 && ["warn", `other orders: ${own.orders_differ.join(", ")}`],
     own.config_differs.length > 0 && ["warn", `another config: ${own.config_differs.join(", ")}`],
     own.skewed.length > 0 && ["warn", `clock off: ${own.skewed.join(", ")}`],
@@ -61,6 +62,7 @@ export function ClusterView({ summary, now }) {
       {problem && <p class="problem" role="alert">{problem}</p>}
       {ill.length > 0 && <ul class="plain">{ill.map(([tone, text]) => <li key={text} class={tone}>{text}</li>)}</ul>}
       {summary?.release && <p>Release {summary.release.version} <Pill tone={summary.release.state === "halted" ? "bad" : "info"}>{summary.release.state}</Pill> <span class="quiet">{summary.release.reason}</span></p>}
+      {summary?.nats?.server && <p class="quiet">Connected to {summary.nats.server} for {span(now - moment(summary.nats.since_at))}{summary.nats.trouble && `; before: ${summary.nats.trouble}`}</p>}
       <div class="table-box" tabIndex={0} role="region" aria-label="Nodes">
         <table>
           <thead><tr>{["Node", "Region", "Provider", "Part", "State", "Heard", "Clock", "Orders", "Config", "Table"].map((own) => <th scope="col" key={own}>{own}</th>)}</tr></thead>
@@ -78,7 +80,7 @@ const Node = ({ own }) => (
   <tr>
     <th scope="row">{own.name}</th><td>{own.region}</td><td>{own.provider}</td><td>{own.part}</td>
     <td><State state={own.state} />{own.doubting && <Pill tone="warn">doubts its network</Pill>}{own.head?.route && own.head.route !== "announced" && <Pill tone="bad">{own.head.route}</Pill>}</td>
-    <td>{own.age_ms === null ? "" : `${span(own.age_ms)} ago`}</td>
+    <td>{own.age_ms === null ? "" : `${span(own.age_ms)} ago by ${own.heard_by === "nats" ? "NATS" : own.heard_by}`}</td>
     <td>{own.skew_ms === null ? "" : `${(own.skew_ms / 1000).toFixed(1)} s off`}</td>
     <td><Hash text={own.head?.orders} same={own.head?.orders_same} /></td>
     <td><Hash text={own.head?.config} same={own.head?.config_same} /></td>

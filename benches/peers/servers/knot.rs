@@ -2,9 +2,10 @@
 //! without the module where nothing is steered. In a signed zone the module signs its entries
 //! when it is loaded, before the server makes the zone's keys, so they are made beforehand.
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Content, Setup, make_keys};
+use super::{Chain, Content, Setup, run_to_end};
 use crate::world::{REGIONS, STEERED, ZONE, addresses};
 
 /// One key for all of the zone.
@@ -17,20 +18,36 @@ const POLICY: &str = "policy:
 pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
     setup.write("geo.conf", &answers())?;
     let path = setup.write("knot.conf", &config(setup))?;
-    if setup.content == Content::Signed {
-        let mut generate = Command::new("/usr/sbin/keymgr");
-        generate.arg("-c").arg(&path).args([ZONE, "generate"]);
-        make_keys(generate.args(["algorithm=ECDSAP256SHA256", "ksk=yes", "zsk=yes"]))?;
+    if setup.content.chain().is_some() {
+        make_key(&path)?;
     }
     let mut command = Command::new("/usr/sbin/knotd");
     command.arg("-c").arg(path);
     Ok(command)
 }
 
-/// No journal: the zone file is all there is, which is also the fastest to load.
+/// Signs the zone as the server would; the path of the signed one.
+pub(super) fn sign(setup: &Setup<'_>) -> std::io::Result<PathBuf> {
+    let path = setup.write("knot.conf", &config(setup))?;
+    make_key(&path)?;
+    let signed = setup.folder.join("signed");
+    std::fs::create_dir(&signed)?;
+    let mut sign = Command::new("/usr/bin/kzonesign");
+    run_to_end(sign.arg("-c").arg(path).arg("-o").arg(&signed).arg(ZONE))?;
+    Ok(signed.join(setup.zone.file_name().expect("a zone file has a name")))
+}
+
+fn make_key(config: &Path) -> std::io::Result<()> {
+    let mut generate = Command::new("/usr/sbin/keymgr");
+    generate.arg("-c").arg(config).args([ZONE, "generate"]);
+    run_to_end(generate.args(["algorithm=ECDSAP256SHA256", "ksk=yes", "zsk=yes"]))
+}
+
+/// No journal: the zone file is all there is, which is also the fastest to load. Many zones are
+/// loaded by as many threads as it thinks best.
 fn config(setup: &Setup<'_>) -> String {
     let (folder, port) = (setup.folder.display(), setup.port);
-    let (zone, database) = (setup.zone.display(), setup.world.database());
+    let database = setup.world.database();
     let database = database.display();
     let (module, used) = match setup.content {
         Content::Steered | Content::Signed => (
@@ -46,34 +63,51 @@ fn config(setup: &Setup<'_>) -> String {
             ),
             "    module: mod-geoip/geo\n",
         ),
-        Content::Few | Content::Many => (String::new(), ""),
+        Content::Few | Content::Many | Content::Denying(_) | Content::Zones => (String::new(), ""),
     };
-    let (policy, signing) = match setup.content {
-        Content::Signed => (POLICY, "    dnssec-signing: on\n    dnssec-policy: one\n"),
-        Content::Steered | Content::Few | Content::Many => ("", ""),
+    let denial = match setup.content.chain() {
+        Some(Chain::Nsec3) => "    nsec3: on\n    nsec3-iterations: 0\n    nsec3-salt-length: 0\n",
+        Some(Chain::Nsec) | None => "",
     };
-    format!(
+    let (policy, signing) = match setup.content.chain() {
+        Some(_) => (POLICY, "    dnssec-signing: on\n    dnssec-policy: one\n"),
+        None => ("", ""),
+    };
+    let loaders = if setup.content == Content::Zones {
+        ""
+    } else {
+        "    background-workers: 1\n"
+    };
+    let mut text = format!(
         "server:
     rundir: {folder}
     listen: 127.0.0.1@{port}
     edns-client-subnet: on
     udp-workers: 1
     tcp-workers: 1
-    background-workers: 1
-log:
+{loaders}log:
   - target: stderr
     any: error
 database:
     storage: {folder}
-{policy}{module}zone:
-  - domain: {ZONE}
-    file: {zone}
+{policy}{denial}{module}zone:
+"
+    );
+    for (name, file) in setup.zones() {
+        let file = file.display();
+        write!(
+            text,
+            "  - domain: {name}
+    file: {file}
     zonefile-sync: -1
     zonefile-load: whole
     journal-content: none
     semantic-checks: off
 {signing}{used}"
-    )
+        )
+        .expect("a string takes all");
+    }
+    text
 }
 
 fn answers() -> String {

@@ -4,6 +4,7 @@
 //! its documented best for one core. Its folder is its own and goes with the run. Where two ways
 //! to set it up were open, the faster one is here.
 use std::net::UdpSocket;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use crate::explain;
 use crate::packets::Packets;
 use crate::process::{Cores, Process, Split};
 use crate::wire;
-use crate::world::{self, World};
+use crate::world::{self, World, ZONE};
 
 pub(crate) mod echo;
 mod gdnsd;
@@ -27,6 +28,8 @@ mod waypost;
 const START: Duration = Duration::from_secs(120);
 /// How long an answer is waited for while a server starts; then it is asked again.
 const TRY: Duration = Duration::from_millis(20);
+/// How long after an answer that was not right it is asked again.
+const PAUSE: Duration = Duration::from_millis(2);
 /// How long an answer is waited for once it has started.
 const ANSWER: Duration = Duration::from_secs(2);
 /// After the first answer: what was asked in vain before may still fill the server's queue.
@@ -64,6 +67,19 @@ pub(crate) enum Content {
     Many,
     /// The steered name, in the same zone of few names, signed.
     Signed,
+    /// A zone of some names, signed, of which names are asked that it does not have.
+    Denying(Chain),
+    /// Many small zones.
+    Zones,
+}
+
+/// How a signed zone proves that a name does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Chain {
+    /// RFC 4034, section 4.
+    Nsec,
+    /// RFC 5155, without salt and further iterations (RFC 9276).
+    Nsec3,
 }
 
 /// What a server is started with.
@@ -73,7 +89,7 @@ pub(crate) struct Setup<'w> {
     pub(crate) folder: PathBuf,
     pub(crate) port: u16,
     pub(crate) content: Content,
-    /// The zone file.
+    /// The zone file; the folder of all, where there are many.
     pub(crate) zone: PathBuf,
     /// The waypost program.
     pub(crate) waypost: PathBuf,
@@ -133,17 +149,38 @@ impl Kind {
 }
 
 impl Content {
-    /// Names in its zone.
-    fn names(self) -> usize {
+    /// Where its zone or zones are.
+    fn zone(self, world: &World) -> PathBuf {
         match self {
-            Self::Steered | Self::Few | Self::Signed => world::FEW,
-            Self::Many => world::MANY,
+            Self::Steered | Self::Few | Self::Signed => world.zone(world::FEW),
+            Self::Denying(_) => world.zone(world::SOME),
+            Self::Many => world.zone(world::MANY),
+            Self::Zones => world.zones(),
         }
     }
 
     /// Whether the steered name is asked for.
     fn is_steered(self) -> bool {
         matches!(self, Self::Steered | Self::Signed)
+    }
+
+    /// How a zone that is to be signed proves absence.
+    fn chain(self) -> Option<Chain> {
+        match self {
+            Self::Signed => Some(Chain::Nsec),
+            Self::Denying(chain) => Some(chain),
+            Self::Steered | Self::Few | Self::Many | Self::Zones => None,
+        }
+    }
+}
+
+impl Chain {
+    /// The type of its records.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nsec => "NSEC",
+            Self::Nsec3 => "NSEC3",
+        }
     }
 }
 
@@ -163,9 +200,22 @@ impl<'w> Setup<'w> {
             folder,
             port,
             content,
-            zone: world.zone(content.names()),
+            zone: content.zone(world),
             waypost: waypost.to_owned(),
         })
+    }
+
+    /// Every zone to serve, with its file.
+    fn zones(&self) -> Vec<(String, PathBuf)> {
+        if self.content != Content::Zones {
+            return vec![(ZONE.to_owned(), self.zone.clone())];
+        }
+        let each = |number| {
+            let name = world::small_zone(number);
+            let file = self.zone.join(&name);
+            (name, file)
+        };
+        (0..world::ZONES).map(each).collect()
     }
 
     /// Writes a file of the server's folder.
@@ -179,8 +229,8 @@ impl<'w> Setup<'w> {
     }
 }
 
-/// Runs a program that makes keys, to its end.
-fn make_keys(command: &mut Command) -> std::io::Result<()> {
+/// Runs a program that makes keys or signatures, to its end.
+fn run_to_end(command: &mut Command) -> std::io::Result<()> {
     let output = command.output()?;
     if output.status.success() {
         return Ok(());
@@ -192,18 +242,29 @@ fn make_keys(command: &mut Command) -> std::io::Result<()> {
 impl Server {
     /// Waits for the first right answer.
     pub(crate) fn await_answer(&mut self, packets: &Packets) -> Result<(), Failure> {
+        self.await_answers(packets, 0..1)
+    }
+
+    /// Waits for the right answer to each of these queries in turn.
+    pub(crate) fn await_answers(
+        &mut self,
+        packets: &Packets,
+        indices: Range<usize>,
+    ) -> Result<(), Failure> {
         let socket = self.socket(TRY)?;
         let end = Instant::now() + START;
-        loop {
-            let Err(wrong) = answer_of(&socket, packets, 0) else {
-                return Ok(());
-            };
-            self.process.check()?;
-            if Instant::now() > end {
-                let (name, said) = (self.kind.name(), self.process.said());
-                return Err(format!("{name} does not answer: {wrong}\n{said}"));
+        for index in indices {
+            while let Err(wrong) = answer_of(&socket, packets, index) {
+                self.process.check()?;
+                if Instant::now() > end {
+                    let (name, said) = (self.kind.name(), self.process.said());
+                    return Err(format!("{name} does not answer: {wrong}\n{said}"));
+                }
+                // What refuses at once is not kept from its work by being asked.
+                std::thread::sleep(PAUSE);
             }
         }
+        Ok(())
     }
 
     /// Asks queries one by one and reads the answers in full.
@@ -232,13 +293,9 @@ fn answer_of(socket: &UdpSocket, packets: &Packets, index: usize) -> Result<(), 
     let query = &packets.queries[index];
     let mut reply = [0; 4096];
     // Before the server listens, the kernel says so: that comes back at once.
-    if let Err(error) = socket.send(query) {
-        std::thread::sleep(Duration::from_millis(2));
-        return Err(error.to_string());
-    }
+    socket.send(query).map_err(|error| error.to_string())?;
     loop {
-        let length = socket.recv(&mut reply).map_err(|error| error.to_string());
-        let length = length.inspect_err(|_| std::thread::sleep(Duration::from_millis(2)))?;
+        let length = socket.recv(&mut reply).map_err(|error| error.to_string())?;
         if reply[..2] == query[..2] {
             return packets.examine(index, &reply[..length]);
         }
@@ -246,7 +303,7 @@ fn answer_of(socket: &UdpSocket, packets: &Packets, index: usize) -> Result<(), 
 }
 
 /// A port that neither UDP nor TCP has.
-fn free_port() -> std::io::Result<u16> {
+pub(crate) fn free_port() -> std::io::Result<u16> {
     let tcp = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
     let port = tcp.local_addr()?.port();
     UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, port))?;

@@ -1,11 +1,22 @@
-//! NSD: one server process, no database file, nothing limited, minimal replies.
+//! NSD: one server process, no database file, nothing limited, minimal replies. It signs nothing: a
+//! signed zone is given to it as Knot's signer has made it.
+use std::fmt::Write;
 use std::process::Command;
 
-use super::Setup;
-use crate::world::ZONE;
+use super::{Setup, knot};
 
 pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
-    let path = setup.write("nsd.conf", &config(setup))?;
+    let mut zones = setup.zones();
+    if setup.content.chain().is_some() {
+        zones[0].1 = knot::sign(setup)?;
+    }
+    let mut config = config(setup);
+    for (name, file) in zones {
+        let file = file.display();
+        write!(config, "zone:\n    name: {name}\n    zonefile: {file}\n")
+            .expect("a string takes all");
+    }
+    let path = setup.write("nsd.conf", &config)?;
     let mut command = Command::new("/usr/sbin/nsd");
     command.arg("-d").arg("-c").arg(path);
     Ok(command)
@@ -13,7 +24,6 @@ pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
 
 fn config(setup: &Setup<'_>) -> String {
     let (folder, port) = (setup.folder.display(), setup.port);
-    let zone = setup.zone.display();
     format!(
         "server:
     server-count: 1
@@ -34,9 +44,6 @@ fn config(setup: &Setup<'_>) -> String {
     zonefiles-write: 0
 remote-control:
     control-enable: no
-zone:
-    name: {ZONE}
-    zonefile: {zone}
 "
     )
 }

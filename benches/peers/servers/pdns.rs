@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::process::Command;
 
-use super::{Content, Setup, make_keys};
+use super::{Content, Setup, run_to_end};
 use crate::world::{REGIONS, STEERED, ZONE, addresses};
 
 pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
@@ -19,7 +19,7 @@ pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
                 signing(setup)?
             )
         }
-        Content::Few | Content::Many => {
+        Content::Few | Content::Many | Content::Denying(_) | Content::Zones => {
             let zone = setup.zone.display();
             let named = format!("zone \"{ZONE}\" {{ type master; file \"{zone}\"; }};\n");
             let named = setup.write("named.conf", &named)?;
@@ -32,7 +32,7 @@ pub(super) fn prepare(setup: &Setup<'_>) -> std::io::Result<Command> {
     if setup.content == Content::Signed {
         let mut add = Command::new("/usr/bin/pdnsutil");
         add.args([&config_dir, "add-zone-key", ZONE]);
-        make_keys(add.args(["ksk", "active", "ecdsa256"]))?;
+        run_to_end(add.args(["ksk", "active", "ecdsa256"]))?;
     }
     let mut command = Command::new("/usr/sbin/pdns_server");
     command.args([

@@ -417,7 +417,7 @@ fn transfers(zonings: [&Zoning; 2], zones: [&ZonePlan; 2], found: &mut Findings)
         }
     }
     let of = format!("zone {id}");
-    let rules = [before, after].map(|zone| zone.outgoing.as_ref());
+    let rules = [before, after].map(|zone| zone.outgoing.as_deref());
     if rules != [None, None] {
         given(&of, zonings, rules, found);
     }

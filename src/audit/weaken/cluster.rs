@@ -39,10 +39,13 @@ fn rules(before: &ClusterRules, after: &ClusterRules, found: &mut Findings) {
         listen: _,
         // Whoever is asked proves who it is, and what it gives is signed by others.
         peers: _,
+        nats: _,
         // How soon it is heard of, and nothing else.
         beat: _,
         // Its route, and no answer.
         withdraw: _,
+        // However rarely they are followed, cookie secrets protect.
+        roll_cookies: _,
         distribute,
     } = before;
     for next in &after.nodes {

@@ -87,7 +87,11 @@ fn signed(config: &Config, zone: &Name) -> Result<Signed, Failure> {
     };
     let store = Store::new(&how.keys, &name);
     let policy = policy(&how, largest_ttl(&compiled, &name));
-    Ok(Signed { how, store, policy })
+    Ok(Signed {
+        how: *how,
+        store,
+        policy,
+    })
 }
 
 /// The largest TTL that a cache may have of a zone: of its records, its denials, and what is

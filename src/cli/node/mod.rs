@@ -24,7 +24,7 @@ use self::authority::{Authority, Validity};
 use super::cluster;
 use super::remote::{Remote, text_of};
 use super::shared_arguments::author;
-use super::{judged, say};
+use super::{judged, present, say};
 use crate::base::{Span, to_hexadecimal};
 use crate::daemon::Failure;
 use crate::io::clock::Clock;
@@ -85,7 +85,7 @@ fn list(arguments: &NodeList) -> Result<ExitCode, Failure> {
     });
     let heading = ["node", "region", "provider", "part", "key", "certificate"];
     let rows = std::iter::once(heading.map(str::to_owned)).chain(rows);
-    say(cluster::columns(&rows.collect::<Vec<_>>()).trim_end());
+    say(present::columns(&rows.collect::<Vec<_>>()).trim_end());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -17,15 +17,18 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer};
 
 use super::names::{Names, within};
 use super::tls::{self, Fault};
-use crate::base::limits::{CLUSTER_FRESH, CLUSTER_MEMBERS, CLUSTER_PEERS, CLUSTER_VANTAGES};
-use crate::base::{Permille, Span, from_hexadecimal, similar, to_hexadecimal};
+use crate::base::limits::{
+    CLUSTER_FRESH, CLUSTER_MEMBERS, CLUSTER_NATS, CLUSTER_PEERS, CLUSTER_VANTAGES,
+};
+use crate::base::{Permille, Span, from_hexadecimal, nkey_seed, similar, to_hexadecimal};
 use crate::config::Files;
-use crate::config::cluster::{ClusterNodeSpec, ClusterSpec, WithdrawWord};
+use crate::config::cluster::{ClusterNodeSpec, ClusterSpec, NatsSpec, WithdrawWord};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::reader::At;
 use crate::config::spec::Spec;
 use crate::plan::{
-    ClusterFiles, ClusterNode, ClusterPart, ClusterRules, DistributeRule, Pair, WithdrawRule,
+    ClusterFiles, ClusterNode, ClusterPart, ClusterRules, DistributeRule, NatsRules, Pair,
+    WithdrawRule,
 };
 
 /// Vantages below which two that fail leave nobody to tell them from the world.
@@ -38,10 +41,13 @@ const HOLD: Span = Span::from_secs(60);
 const STALE_AFTER: Span = Span::from_secs(300);
 /// Time for which a node must have been sound with a release.
 const SOAK: Span = Span::from_secs(300);
+/// Time after which a cookie secret is followed by another.
+const ROLL_COOKIES: Span = Span::from_secs(30 * 24 * 3600);
 /// Share of those who say up from which on a target is up anyway.
 const HALF: Permille = Permille(500);
 
 const SEAL: &str = "`waypost node new NAME` makes it: 64 hexadecimal digits, and nothing else";
+const NKEY: &str = "58 letters and digits that begin with `SU`, and nothing else, as `nk -gen user` of NATS prints them";
 const LIST: &str = "the file holds revoked certificates in PEM (`-----BEGIN X509 CRL-----`); `waypost node new` makes it with the CA";
 
 /// The cluster, if there is one and nothing of it is missing.
@@ -77,6 +83,8 @@ pub(super) fn resolve(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Op
         }
     }
     let path = |path: &Option<At<String>>| path.as_ref().map(|path| spec.resolve(path));
+    let nats = own.nats.as_ref();
+    let nats = nats.map(|nats| self::nats((nats, own), spec, files, found));
     Some(ClusterRules {
         name: own.name.as_ref()?.value.clone(),
         node: node?,
@@ -86,8 +94,13 @@ pub(super) fn resolve(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Op
         up_while: own.up_while.as_ref().map(|own| own.value),
         withdraw: withdraw(spec, own, found),
         distribute: distribute(spec, own, found),
+        roll_cookies: own
+            .roll_cookies
+            .as_ref()
+            .map_or(ROLL_COOKIES, |own| own.value),
         listen: own.listen.iter().map(|one| one.value).collect(),
         peers: own.peers.iter().map(|one| one.value.clone()).collect(),
+        nats: nats.flatten(),
         files: ClusterFiles {
             seal: path(&own.key)?,
             certificate: path(&own.certificate)?,
@@ -361,11 +374,65 @@ fn check_carriage(own: &ClusterSpec, names: &[String], found: &mut Diagnostics) 
                 .help("name other nodes only: three to five, and those of other networks first");
         }
     }
-    if own.nodes.len() > 1 && own.peers.is_empty() && own.listen.is_empty() {
+    let has_peers = !own.peers.is_empty() || !own.listen.is_empty();
+    if own.nodes.len() > 1 && !has_peers && own.nats.is_none() {
         found
             .warn(&own.at, "this node asks nobody, and nobody can ask it")
-            .help("write `peers = [\"tor1.example.net:5354\"]`, or `listen`, or both");
+            .help("write `peers = [\"tor1.example.net:5354\"]`, or `listen`, or both; or `nats`");
     }
+}
+
+/// The NATS that carries records; what it is not told of its own is that of the cluster.
+fn nats(
+    (own, cluster): (&NatsSpec, &ClusterSpec),
+    spec: &Spec,
+    files: &Files,
+    found: &mut Diagnostics,
+) -> Option<NatsRules> {
+    within(
+        "NATS servers",
+        CLUSTER_NATS.0,
+        own.servers.iter().map(|one| &one.at),
+        found,
+    );
+    match (&own.certificate, &own.private_key) {
+        (Some(certificate), Some(key)) => drop(tls::pair((certificate, key), spec, files, found)),
+        (None, None) => {}
+        (Some(lone), None) | (None, Some(lone)) => {
+            found
+                .error(&lone.at, "`certificate` and `private_key` stand together")
+                .help("name both of `[cluster.nats]`, or neither: then those of `[cluster]` are shown");
+        }
+    }
+    if let Some(path) = &own.roots {
+        tls::part(path, spec, files, found, tls::roots);
+    }
+    if let Some(path) = &own.nkey {
+        tls::part(path, spec, files, found, nkey);
+    }
+    let path = |own: &Option<At<String>>, usual: &Option<At<String>>| {
+        own.as_ref()
+            .or(usual.as_ref())
+            .map(|path| spec.resolve(path))
+    };
+    let revoked = cluster.revoked.as_ref().filter(|_| own.roots.is_none());
+    Some(NatsRules {
+        servers: own.servers.iter().map(|one| one.value.clone()).collect(),
+        certificate: path(&own.certificate, &cluster.certificate)?,
+        private_key: path(&own.private_key, &cluster.private_key)?,
+        roots: path(&own.roots, &cluster.roots)?,
+        // A list says nothing of what other roots vouch for.
+        revoked: revoked.map(|path| spec.resolve(path)),
+        nkey: own.nkey.as_ref().map(|path| spec.resolve(path)),
+    })
+}
+
+/// Checks the seed of an NKey.
+fn nkey(text: &[u8]) -> Result<(), Fault> {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    let seed = nkey_seed(text.trim());
+    seed.map(drop)
+        .ok_or_else(|| ("holds no seed of a user's NKey".to_owned(), NKEY))
 }
 
 /// Others know a node by a name of its certificate, as a DNS name.

@@ -22,6 +22,9 @@ pub(super) fn resolve(spec: &Spec, files: &Files, found: &mut Diagnostics) -> De
     Defence {
         cookies: match (own.cookies.off, secrets.is_empty()) {
             (true, _) => Cookies::Off,
+            (false, true) if spec.cluster.is_some() => {
+                Cookies::Secrets(files.agreed.cookies.clone())
+            }
             (false, true) => Cookies::OwnSecret,
             (false, false) => Cookies::Secrets(secrets),
         },

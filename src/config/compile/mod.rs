@@ -384,7 +384,7 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
         cluster: None,
         digest: digest(spec, files),
         policy: policy(spec, files, &parts, &services),
-        key: cohort_key(spec),
+        key: cohort_key(spec, files),
         server: server(spec, parts.tls, parts.defence),
         control: parts.control,
         guard: spec.guard.clone(),
@@ -412,7 +412,12 @@ fn build(spec: &Spec, files: &Files, parts: Parts<'_>, found: &mut Diagnostics) 
 fn policy(spec: &Spec, files: &Files, parts: &Parts<'_>, services: &[Service]) -> u64 {
     let of =
         |places: &Places<'_>, checks: &Checks<'_>, drafts: &[Draft<'_>], services: &[Service]| {
-            policy::of(spec, (places, checks), cohort_key(spec), (drafts, services))
+            policy::of(
+                spec,
+                (places, checks),
+                cohort_key(spec, files),
+                (drafts, services),
+            )
         };
     let is_stated = spec.endpoints().all(|one| one.discovery.is_none());
     if is_stated && parts.places.endpoints.iter().all(|one| one.named.is_none()) {
@@ -529,11 +534,14 @@ fn service(draft: &Draft<'_>, map: MapId, wiring: &mut Wiring<'_>) -> Service {
     }
 }
 
-/// The key of the cohort hash: the operator's, otherwise the same on all nodes that serve
-/// the same zones.
-fn cohort_key(spec: &Spec) -> HashKey {
+/// The key of the cohort hash: the operator's, else that on which the nodes of a cluster have agreed, else one that is the same on
+/// all nodes that serve the same zones.
+fn cohort_key(spec: &Spec, files: &Files) -> HashKey {
     if let Some(secret) = &spec.server.cohort_key {
         return HashKey::from_secret(secret.value.as_bytes());
+    }
+    if let Some(key) = files.agreed.cohort.filter(|_| spec.cluster.is_some()) {
+        return key;
     }
     // What catalogs list comes and goes, and moves nobody.
     let own = spec.zones.iter().filter(|zone| zone.listed_by.is_none());
@@ -571,7 +579,11 @@ fn digest(spec: &Spec, files: &Files) -> u64 {
     let hashes: Vec<u8> = texts
         .map(|text| key.hash(text))
         .chain(of_geo)
-        .chain(Some(files.discovered.digest()).filter(|digest| *digest != 0))
+        .chain(
+            [files.discovered.digest(), files.agreed.digest()]
+                .into_iter()
+                .filter(|digest| *digest != 0),
+        )
         .flat_map(u64::to_le_bytes)
         .collect();
     key.hash(&hashes)

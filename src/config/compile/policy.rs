@@ -168,10 +168,12 @@ fn cluster(spec: &ClusterSpec) -> impl Debug {
         revoked: _,
         listen: _,
         peers: _,
+        nats: _,
         withdraw: _,
         withdraw_hold: _,
         stale_after: _,
         distribute: _,
+        roll_cookies: _,
     } = spec;
     let nodes = nodes.iter().map(|node| {
         let ClusterNodeSpec {

@@ -10,9 +10,11 @@
 //!
 //! It does not know which regions a service has endpoints in, nor fences: `maps` takes out what may not be.
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::claim_level::{BY_NETWORK, city_of, level};
 use super::internal::Openness;
@@ -298,7 +300,7 @@ impl Steering {
     }
 
     /// Cities that are claimed, or have a list.
-    fn cities(&self) -> HashSet<City> {
+    fn cities(&self) -> FxHashSet<City> {
         let preferring = self.places.iter().filter_map(|(own, _)| match own {
             Preferring::Of(claim) => Some(claim),
             Preferring::Marks(..) => None,
@@ -372,10 +374,10 @@ pub(super) struct RegionOrders<'p> {
     places: &'p Places<'p>,
     /// Places of regions.
     directions: Vec<Direction>,
-    claims: HashMap<ClaimKey, Claimed>,
+    claims: FxHashMap<ClaimKey, Claimed>,
     /// Cities that anything is claimed for: all others are as their surroundings are.
-    cities: HashSet<City>,
-    known: HashMap<Option<MeasuredClient>, HashMap<Vec<RegionId>, RegionOrderId>>,
+    cities: FxHashSet<City>,
+    known: FxHashMap<Option<MeasuredClient>, FxHashMap<Vec<RegionId>, RegionOrderId>>,
     count: usize,
     /// Distances of regions from the client at hand, as their bias has them.
     distances: Vec<u32>,
@@ -391,9 +393,9 @@ impl<'p> RegionOrders<'p> {
             steering,
             places,
             directions: regions.map(|own| own.location.direction()).collect(),
-            claims: HashMap::new(),
+            claims: FxHashMap::default(),
             cities: steering.cities(),
-            known: HashMap::new(),
+            known: FxHashMap::default(),
             count: 0,
             distances: vec![0; places.regions.len()],
             list: Vec::new(),

@@ -82,7 +82,8 @@ fn check_sticky(
             .error(&sticky.at, message)
             .help("state the capacity of the region in place of its endpoints', or omit `sticky`");
     }
-    if spec.server.cohort_key.is_none() {
+    // The nodes of a cluster hold on to the key that they have.
+    if spec.server.cohort_key.is_none() && spec.cluster.is_none() {
         found
             .warn(
                 &sticky.at,

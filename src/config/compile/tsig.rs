@@ -8,7 +8,7 @@ use crate::dns::Name;
 use crate::dns::tsig::secret;
 use crate::plan::{Secret, TsigKey};
 
-/// The keys, in the order of the config; one whose secret is not to be had is empty, and reported.
+/// The keys, in the order of the config; one whose secret is not to be had has none, and is reported, unless other nodes are to give it.
 pub(super) fn keys(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Vec<TsigKey> {
     let mut seen: BTreeMap<Name, &str> = BTreeMap::new();
     let mut keys = Vec::new();
@@ -22,9 +22,9 @@ pub(super) fn keys(spec: &Spec, files: &Files, found: &mut Diagnostics) -> Vec<T
                 .help("keys are told apart by their names: give it another `name`");
         }
         keys.push(TsigKey {
+            secret: bring((key, &name), spec, files, found),
             name,
             algorithm: key.algorithm,
-            secret: bring(key, spec, files, found).unwrap_or_else(|| Secret(String::new())),
         });
     }
     keys
@@ -38,10 +38,23 @@ fn wire_name(key: &TsigSpec) -> Name {
         .unwrap_or_else(Name::root)
 }
 
-fn bring(key: &TsigSpec, spec: &Spec, files: &Files, found: &mut Diagnostics) -> Option<Secret> {
+fn bring(
+    (key, name): (&TsigSpec, &Name),
+    spec: &Spec,
+    files: &Files,
+    found: &mut Diagnostics,
+) -> Option<Secret> {
     let given = key.secret.as_ref()?;
     let path = match &given.value {
         TsigSecret::Here(secret) => return Some(secret.clone()),
+        TsigSecret::Cluster if spec.cluster.is_none() => {
+            let message = "the secret is to come from a cluster, and this node is of none";
+            found
+                .error(&given.at, message)
+                .help("write `secret_file = \"keys/NAME.secret\"`, or make it one by `[cluster]`");
+            return None;
+        }
+        TsigSecret::Cluster => return files.agreed.tsig.get(name).cloned(),
         TsigSecret::File(path) => path,
     };
     let message = match files.get(&beside(&spec.path, path)) {

@@ -2,6 +2,7 @@
 //!
 //! What a zone holds is not known here.
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use super::views::Views;
@@ -43,11 +44,11 @@ fn check_versions(spec: &Spec, views: &Views, found: &mut Diagnostics) {
 /// A file belongs to one zone, and to nothing else that the server writes.
 fn check_files(spec: &Spec, found: &mut Diagnostics) {
     let state = spec.state();
-    let own: BTreeSet<PathBuf> = STATE_FILES
+    let own: BTreeSet<OsString> = STATE_FILES
         .iter()
         .map(|name| lexical(&state.join(name)))
         .collect();
-    let mut owners: BTreeMap<PathBuf, (&Name, Option<&str>)> = BTreeMap::new();
+    let mut owners: BTreeMap<OsString, (&Name, Option<&str>)> = BTreeMap::new();
     for zone in &spec.zones {
         let Some((name, file)) = zone.name.as_ref().zip(zone.file.as_ref()) else {
             continue;
@@ -80,10 +81,13 @@ fn check_files(spec: &Spec, found: &mut Diagnostics) {
 
 /// Refuses to follow a catalog where nothing is watched: what it lists is read when its copy changes.
 fn check_catalogs(spec: &Spec, found: &mut Diagnostics) {
-    let followed = spec.zones.iter().find_map(|zone| match &zone.catalog {
-        Some(CatalogSpec::Followed(folder)) => Some(folder),
-        Some(CatalogSpec::Made(..)) | None => None,
-    });
+    let followed = spec
+        .zones
+        .iter()
+        .find_map(|zone| match zone.catalog.as_deref() {
+            Some(CatalogSpec::Followed(folder)) => Some(folder),
+            Some(CatalogSpec::Made(..)) | None => None,
+        });
     if let Some(folder) = followed.filter(|_| !spec.is_watched()) {
         found
             .error(
@@ -94,8 +98,8 @@ fn check_catalogs(spec: &Spec, found: &mut Diagnostics) {
     }
 }
 
-/// A path without `.` and `..`, as far as can be said without looking.
-fn lexical(path: &Path) -> PathBuf {
+/// A path without `.` and `..`, as far as can be said without looking. Two of them are the same if their octets are.
+fn lexical(path: &Path) -> OsString {
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {
@@ -109,5 +113,5 @@ fn lexical(path: &Path) -> PathBuf {
             }
         }
     }
-    plain
+    plain.into_os_string()
 }

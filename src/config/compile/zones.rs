@@ -115,9 +115,11 @@ fn plan(
     mounts: Mounts,
     transfer: Transfer,
 ) -> Option<ZonePlan> {
-    let dnssec = zone.dnssec.as_ref().map(|dnssec| ZoneDnssec {
-        keys: spec.resolve(&dnssec.keys),
-        ..dnssec.policy.clone()
+    let dnssec = zone.dnssec.as_ref().map(|dnssec| {
+        Box::new(ZoneDnssec {
+            keys: spec.resolve(&dnssec.keys),
+            ..dnssec.policy.clone()
+        })
     });
     Some(ZonePlan {
         aliases: aliases(zone),
@@ -126,10 +128,10 @@ fn plan(
         id: zone.version_id()?,
         file: zone.file.as_ref().map(|file| spec.resolve(file)),
         dnssec,
-        outgoing: transfer.outgoing,
-        incoming: transfer.incoming,
+        outgoing: transfer.outgoing.map(Box::new),
+        incoming: transfer.incoming.map(Box::new),
         mounts: mounts.names,
-        is_catalog: matches!(zone.catalog, Some(CatalogSpec::Followed(_))),
+        is_catalog: matches!(zone.catalog.as_deref(), Some(CatalogSpec::Followed(_))),
         listed_by: zone.listed_by.clone(),
     })
 }
@@ -324,7 +326,7 @@ fn load_one(
     found: &mut Diagnostics,
 ) -> Option<FiledZone> {
     let apex = &zone.name.as_ref()?.value;
-    if let Some(CatalogSpec::Made(..)) = zone.catalog {
+    if let Some(CatalogSpec::Made(..)) = zone.catalog.as_deref() {
         return made_catalog((zone, apex), spec, mounts, found);
     }
     let file = zone.file.as_ref()?;

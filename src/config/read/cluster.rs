@@ -11,12 +11,14 @@
 //! revoked     = "crl.pem"
 //! listen      = ["192.0.2.1:5354"]
 //! peers       = ["tor1.example.net:5354"]
+//! nats        = { servers = ["tls://nats1.example.net:4222"], nkey = "fra1.nk" }
 //! beat        = "1s"
 //! alone_after = "2m"                         # or "never"
 //! up_while    = "18%"                        # from 8 vantages on
 //! withdraw    = "isolated"                   # the anycast route; or "stale", "never"
 //! withdraw_hold = "1m"
 //! stale_after = "5m"                         # of "stale"
+//! roll_cookies = "30d"                       # secrets of DNS cookies
 //! distribute  = { file = "shared.toml", keys = ["ed25519:…"], soak = "5m" }
 //!
 //! [[cluster.nodes]]
@@ -32,9 +34,12 @@ use toml::de::DeValue;
 
 use super::{items, path, plain};
 use crate::base::{Span, from_hexadecimal};
-use crate::config::cluster::{ClusterNodeSpec, ClusterSpec, DistributeSpec, WithdrawWord};
+use crate::config::cluster::{
+    ClusterNodeSpec, ClusterSpec, DistributeSpec, NatsSpec, WithdrawWord,
+};
 use crate::config::reader::{At, Fields};
 use crate::config::value::{self, Trouble};
+use crate::plan::{NatsLink, NatsServer};
 
 /// Time between two votes.
 const BEAT: Span = Span::from_secs(1);
@@ -49,6 +54,11 @@ const WITHDRAW: [(&str, WithdrawWord); 3] = [
 const WITHDRAW_SPANS: [Span; 2] = [Span::from_secs(10), Span::from_secs(24 * 3600)];
 /// Shortest and longest time for which a node must have been sound with a release.
 const SOAKS: [Span; 2] = [Span::from_secs(2), Span::from_secs(7 * 24 * 3600)];
+/// The port of NATS, where none is written.
+const NATS_PORT: u16 = 4222;
+/// Shortest and longest time after which a cookie secret is followed by another: each is announced for an hour, and accepted for one more
+/// (RFC 9018, section 5); none is used for longer than 36 days (RFC 7873, section 7.1).
+const ROLL_COOKIES: [Span; 2] = [Span::from_secs(3 * 3600), Span::from_secs(36 * 24 * 3600)];
 /// The beginning of a public key's text.
 const KEY: &str = "ed25519:";
 /// Time without a majority after which those who are heard decide.
@@ -74,6 +84,7 @@ pub(super) fn cluster(document: &mut Fields<'_, '_>) -> Option<ClusterSpec> {
         revoked: fields.optional("revoked", path),
         listen: items(fields.list("listen", value::socket)),
         peers: items(fields.list("peers", peer)),
+        nats: fields.table("nats").map(nats),
         beat: beat.unwrap_or(BEAT),
         alone_after: alone_after.unwrap_or_else(|| At {
             value: Some(ALONE_AFTER),
@@ -84,6 +95,7 @@ pub(super) fn cluster(document: &mut Fields<'_, '_>) -> Option<ClusterSpec> {
         withdraw_hold: fields.optional("withdraw_hold", withdraw_span),
         stale_after: fields.optional("stale_after", withdraw_span),
         distribute: fields.table("distribute").map(distribute),
+        roll_cookies: fields.optional("roll_cookies", roll_cookies),
         nodes: fields.tables("nodes").into_iter().map(node).collect(),
     };
     fields.finish();
@@ -95,6 +107,22 @@ fn distribute(mut fields: Fields<'_, '_>) -> DistributeSpec {
         file: fields.required("file", r#""shared.toml""#, path),
         keys: fields.required_list("keys", r#"["ed25519:…"]"#, public_key),
         soak: fields.optional("soak", soak),
+    };
+    fields.finish();
+    spec
+}
+
+fn nats(mut fields: Fields<'_, '_>) -> NatsSpec {
+    let spec = NatsSpec {
+        servers: fields.required_list(
+            "servers",
+            r#"["tls://nats1.example.net:4222"]"#,
+            nats_server,
+        ),
+        certificate: fields.optional("certificate", path),
+        private_key: fields.optional("private_key", path),
+        roots: fields.optional("roots", path),
+        nkey: fields.optional("nkey", path),
     };
     fields.finish();
     spec
@@ -149,6 +177,17 @@ fn soak(value: &DeValue<'_>) -> Result<Span, Trouble> {
     }
 }
 
+fn roll_cookies(value: &DeValue<'_>) -> Result<Span, Trouble> {
+    let span = value::span(value)?;
+    let [least, most] = ROLL_COOKIES;
+    if (least..=most).contains(&span) {
+        Ok(span)
+    } else {
+        let message = format!("`roll_cookies` of {span} is not between {least} and {most}");
+        Err(Trouble::new(message).with_help("the default is \"30d\""))
+    }
+}
+
 /// A duration, or `"never"`.
 fn alone_after(value: &DeValue<'_>) -> Result<Option<Span>, Trouble> {
     if value.as_str() == Some("never") {
@@ -190,6 +229,33 @@ fn control(value: &DeValue<'_>) -> Result<String, Trouble> {
     Err(Trouble::new(message).with_help(help))
 }
 
+/// `tls://host:port`; `nats://address:port` on loopback alone, for whoever listens in the clear could give orders away and hold them back.
+fn nats_server(value: &DeValue<'_>) -> Result<NatsServer, Trouble> {
+    let text = value::text(value)?;
+    let wrong = |why: &str| {
+        Trouble::new(format!("`{text}` {why}")).with_help(
+            "write \"tls://nats1.example.net:4222\", or \"nats://127.0.0.1:4222\" for a server on this machine",
+        )
+    };
+    let parts = text.split_once("://");
+    let (scheme, place) = parts.ok_or_else(|| wrong("is no URL of a NATS server"))?;
+    let place = place.strip_suffix('/').unwrap_or(place);
+    let has_port = |own: &str| !own.contains(':') || own.ends_with(']');
+    let whole = match place {
+        own if has_port(own) => format!("{own}:{NATS_PORT}"),
+        own => own.to_owned(),
+    };
+    let (host, port) = host_and_port(&whole).ok_or_else(|| wrong("is no URL of a NATS server"))?;
+    let address: Option<std::net::IpAddr> = host.parse().ok();
+    let link = match scheme {
+        "tls" => NatsLink::Encrypted,
+        "nats" if address.is_some_and(|own| own.is_loopback()) => NatsLink::Local,
+        "nats" => return Err(wrong("would be spoken to in the clear")),
+        _ => return Err(wrong("is no URL of a NATS server")),
+    };
+    Ok(NatsServer { host, port, link })
+}
+
 /// `host:port`, with an address in brackets where it has colons.
 fn peer(value: &DeValue<'_>) -> Result<String, Trouble> {
     let text = value::text(value)?;
@@ -198,13 +264,20 @@ fn peer(value: &DeValue<'_>) -> Result<String, Trouble> {
             "write \"fra1.example.net:5354\", \"192.0.2.1:5354\" or \"[2001:db8::1]:5354\"",
         )
     };
-    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
-    let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
-    let is_address = text.parse::<std::net::SocketAddr>().is_ok();
-    let is_name = crate::dns::Name::parse(host).is_ok() && !host.contains([':', '[', '/']);
-    if is_port && (is_address || is_name && !host.is_empty()) {
+    if host_and_port(&text).is_some() {
         Ok(text)
     } else {
         Err(wrong())
     }
+}
+
+/// The two parts of `host:port`; an address without its brackets.
+fn host_and_port(text: &str) -> Option<(String, u16)> {
+    let (host, port) = text.rsplit_once(':')?;
+    let port = port.parse::<u16>().ok().filter(|port| *port > 0)?;
+    if let Ok(address) = text.parse::<std::net::SocketAddr>() {
+        return Some((address.ip().to_string(), port));
+    }
+    let is_name = crate::dns::Name::parse(host).is_ok() && !host.contains([':', '[', '/', '@']);
+    (is_name && !host.is_empty()).then(|| (host.to_owned(), port))
 }

@@ -236,15 +236,16 @@ fn zones(document: &mut Fields<'_, '_>) -> Vec<ZoneSpec> {
             name: fields.required("name", r#""example.org""#, value::domain),
             view: views::of_zone(&mut fields),
             file: catalog::file(&mut fields, catalog.as_ref()),
-            dnssec: dnssec::dnssec(&mut fields),
-            transfer: transfer::transfer(&mut fields),
-            incoming,
+            dnssec: dnssec::dnssec(&mut fields).map(Box::new),
+            transfer: transfer::transfer(&mut fields).map(Box::new),
+            incoming: incoming.map(Box::new),
             source: transfer::source(&mut fields),
             aliases: resolvers::aliases(&mut fields),
-            catalog,
+            catalog: catalog.map(Box::new),
             listed_by: None,
         });
         fields.finish();
     }
+    zones.shrink_to_fit();
     zones
 }

@@ -1,7 +1,7 @@
 //! `[tsig.NAME]`: keys shared with other servers.
 //!
 //! The secret stands in the config, in base64 as every name server writes it, or in a file that
-//! holds nothing else; one of the two. The key's name on the wire is the table's name, unless
+//! holds nothing else; one of the two. With `secret = "cluster"` it is one of those that the nodes of a cluster give each other. The key's name on the wire is the table's name, unless
 //! `name` says otherwise: both sides must have the same.
 use toml::de::DeValue;
 
@@ -18,6 +18,9 @@ const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("hmac-sha384", Algorithm::Sha384),
     ("hmac-sha512", Algorithm::Sha512),
 ];
+
+/// The word in place of a secret that all nodes have in common; it is no base64.
+const CLUSTER: &str = "cluster";
 
 pub(super) fn keys(document: &mut Fields<'_, '_>) -> Vec<TsigSpec> {
     let mut list = Vec::new();
@@ -61,6 +64,9 @@ fn secret(fields: &mut Fields<'_, '_>) -> Option<At<TsigSecret>> {
 
 fn base64(value: &DeValue<'_>) -> Result<TsigSecret, Trouble> {
     let text = value::text(value)?;
+    if text == CLUSTER {
+        return Ok(TsigSecret::Cluster);
+    }
     match tsig::secret(&text) {
         Some(_) => Ok(TsigSecret::Here(Secret(text))),
         // The text is not shown: it may be all but right.

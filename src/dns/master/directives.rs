@@ -16,6 +16,8 @@ use super::words;
 use crate::base::limits::{GENERATED_RECORDS, INCLUDE_DEPTH};
 use crate::dns::octets::is_within;
 
+/// Octets that are looked through at once.
+const PIECE_BYTES: usize = 1024;
 const KNOWN: [&str; 4] = ["$ORIGIN", "$TTL", "$INCLUDE", "$GENERATE"];
 
 /// The files that a master file names by `$INCLUDE`.
@@ -26,9 +28,18 @@ pub(super) fn includes(text: &[u8]) -> Vec<String> {
             .get(..WORD.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(WORD))
     };
-    // Most files include nothing, and are not worth being cut into entries to find that out.
-    let mut behind_dollars = text.split(|&byte| byte == b'$').skip(1);
-    if !behind_dollars.any(names_one) {
+    // Most files include nothing, and are not worth being cut into entries to find that out. Most pieces have no dollar.
+    let pieces = (0..text.len()).step_by(PIECE_BYTES).map(|at| {
+        let end = text.len().min(at + PIECE_BYTES);
+        (at, &text[at..end])
+    });
+    let mut dollars = pieces
+        .filter(|(_, piece)| piece.contains(&b'$'))
+        .flat_map(|(at, piece)| {
+            let all = (at..).zip(piece).filter(|(_, byte)| **byte == b'$');
+            all.map(|(at, _)| at + 1)
+        });
+    if !dollars.any(|behind| names_one(&text[behind..])) {
         return Vec::new();
     }
     let (mut lexer, mut entry, mut files) = (Lexer::new(text), Entry::default(), Vec::new());

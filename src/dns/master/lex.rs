@@ -222,7 +222,8 @@ impl<'t> Lexer<'t> {
     fn word(&mut self) {
         loop {
             let rest = &self.text[self.at..];
-            self.at += rest.iter().position(is_special).unwrap_or(rest.len());
+            let special = rest.iter().position(|byte| SPECIAL[usize::from(*byte)]);
+            self.at += special.unwrap_or(rest.len());
             match (self.text.get(self.at), self.text.get(self.at + 1)) {
                 (Some(b'\\'), None | Some(b'\n')) => self.at += 1,
                 (Some(b'\\'), Some(_)) => self.at += 2,
@@ -312,14 +313,17 @@ impl<'t> Lexer<'t> {
     }
 }
 
-/// Whether an octet may end a word or change how the next ones are read. Most words have none of
+/// Octets that may end a word or change how the next ones are read. Most words have none of
 /// these, so a word is first read up to here.
-fn is_special(byte: &u8) -> bool {
-    matches!(
-        byte,
-        b'\n' | b' ' | b'\t' | b'\r' | b';' | b'(' | b')' | b'"' | b'\\'
-    )
-}
+static SPECIAL: [bool; 256] = {
+    let (mut special, mut at) = ([false; 256], 0);
+    let octets = b"\n \t\r;()\"\\";
+    while at < octets.len() {
+        special[octets[at] as usize] = true;
+        at += 1;
+    }
+    special
+};
 
 /// Whether what stands behind a string may stand behind a word.
 fn ends_word(byte: &u8) -> bool {

@@ -17,8 +17,10 @@ use super::content::{Content, Entry};
 use crate::dns::Name;
 use crate::dns::zone::{Place, Raw, RawRecords};
 
-/// Octets of a piece of owners; the first one grows, as most zones are small.
+/// Octets of a piece of owners at the most; each is little beside those before, as most zones are small.
 const PIECE_BYTES: usize = 1 << PIECE_BITS;
+/// Octets of the first pieces: more than the longest owner has.
+const PIECE_LEAST: usize = 512;
 /// Bits of the place of an owner that say where in its piece it stands.
 const PIECE_BITS: u32 = 17;
 /// Pieces of owners at the most, so that each has a place in 31 bits.
@@ -80,13 +82,12 @@ impl Pieces {
     }
 
     fn push_owner(&mut self, labels: &[u8]) {
-        let has_room = |piece: &Vec<u8>| piece.len() + 1 + labels.len() <= PIECE_BYTES;
+        let has_room = |piece: &Vec<u8>| {
+            let room = piece.capacity().min(PIECE_BYTES);
+            piece.len() + 1 + labels.len() <= room
+        };
         if !self.owners.last().is_some_and(has_room) {
-            let room = if self.owners.is_empty() {
-                0
-            } else {
-                PIECE_BYTES
-            };
+            let room = (self.labels / 32).clamp(PIECE_LEAST, PIECE_BYTES);
             self.owners.push(Vec::with_capacity(room));
         }
         let Some(piece) = self.owners.last_mut() else {

@@ -28,15 +28,15 @@ impl Builder {
         if !self.has_room() {
             return Err(Refused::TooLarge);
         }
-        let (mut at, mut has_hashed) = (Some(run), false);
-        while let Some(id) = at {
-            let (raw, rdata) = (self.records.raw(id), self.records.rdata(id));
-            let ttl = judge(raw, rdata);
+        let (mut at, mut has_hashed) = (Some(self.records.row(run)), false);
+        while let Some(row) = at {
+            let raw = row.raw;
+            let ttl = judge(raw, self.records.data(&row));
             self.signed_elsewhere |= is_of_signing(raw.rtype);
-            has_hashed |= is_of_hashed(raw.rtype, rdata);
-            at = self.records.next_of_run(id);
+            has_hashed |= is_of_hashed(row.kind());
+            at = self.records.after(&row);
             if ttl != raw.ttl {
-                self.records.set_ttl(id, ttl);
+                self.records.set_ttl(&row, ttl);
             }
         }
         if !has_hashed {
@@ -54,16 +54,17 @@ impl Builder {
 
     /// Enlists one record of a run that cannot stay as it is: its name has come before, or it is of an NSEC3 chain.
     fn enlist_again(&mut self, id: u32, owner: &[u8]) -> Result<(), Refused> {
-        let (raw, rdata) = (self.records.raw(id), self.records.rdata(id).to_vec());
-        if is_of_hashed(raw.rtype, &rdata) {
+        let row = self.records.row(id);
+        if is_of_hashed(row.kind()) {
             let hash = self.hash_in(owner)?;
             self.hashed.push((hash, id));
             return Ok(());
         }
-        self.records.give_back(id);
+        let rdata = self.records.data(&row).to_vec();
+        self.records.give_back(&row);
         let node = self.node_in(owner)?;
         let sets = &mut self.tree.nodes[node as usize].sets;
-        *sets = self.records.push((false, *sets), raw, &rdata).0;
+        *sets = self.records.push((false, *sets), row.raw, &rdata).0;
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use super::hashed::{self, Hash, HashedOwner, Hashing, ITERATIONS_MOST};
 use super::mount::Mount;
 use super::node_index::NODES;
 use super::path::NamePath;
-use super::records::{Place, Raw, RawRecords};
+use super::records::{Place, Raw, RawRecords, RecordRow};
 use super::tree::{APEX, CUT, DNAME, MANY, NONE, Tree, UNDER_CUT, UNDER_DNAME};
 use super::upkeep::Upkeep;
 use super::{Presence, Zone, ZoneError};
@@ -186,7 +186,7 @@ impl Builder {
             place: given.place,
         };
         self.signed_elsewhere |= is_of_signing(raw.rtype);
-        if is_of_hashed(raw.rtype, given.rdata) {
+        if is_of_hashed((raw.rtype, covered(raw.rtype, given.rdata).unwrap_or(0))) {
             let hash = self.hash_in(given.owner)?;
             let (id, _) = self.records.push((false, NONE), raw, given.rdata);
             self.hashed.push((hash, id));
@@ -293,7 +293,7 @@ impl Builder {
     }
 
     /// Judges a name, writes its records as RRsets, and gives them back.
-    pub(super) fn settle(&mut self, id: u32, records: &mut Vec<u32>) {
+    pub(super) fn settle(&mut self, id: u32, records: &mut Vec<RecordRow>) {
         self.gather(id, records);
         let flags = self.flags(id, records);
         let node = &mut self.tree.nodes[id as usize];
@@ -302,7 +302,6 @@ impl Builder {
         let view = check::View {
             id,
             records,
-            all: &self.records,
             tree: &self.tree,
             apex: &self.apex,
         };
@@ -324,18 +323,14 @@ impl Builder {
         node.sets = place + if may_be_many { 2 } else { 0 };
         node.count = u8::try_from(count).unwrap_or(MANY);
         self.names += usize::from(count > 0 || node.mount().is_some());
-        records.iter().for_each(|id| self.records.give_back(*id));
+        records.iter().for_each(|row| self.records.give_back(row));
     }
 
     /// Writes the RRsets of one owner, its records sorted; how many there are.
-    fn write_sets(&mut self, id: u32, records: &[u32]) -> u16 {
-        let (mut rest, mut count) = (records, 0);
-        while let Some(&first) = rest.first() {
-            let kind = self.set_key(first);
-            let length = rest.partition_point(|record| self.set_key(*record) == kind);
-            let (set, others) = rest.split_at(length);
-            count += u16::from(self.write(id, set, self.ttl_of(set, records)));
-            rest = others;
+    fn write_sets(&mut self, id: u32, records: &[RecordRow]) -> u16 {
+        let mut count = 0;
+        for set in records.chunk_by(|one, other| one.kind() == other.kind()) {
+            count += u16::from(self.write(id, set, ttl_of(set[0], records)));
         }
         count
     }
@@ -344,10 +339,11 @@ impl Builder {
     fn settle_hashed(&mut self) -> Vec<HashedOwner> {
         let mut all = std::mem::take(&mut self.hashed);
         // The link stands in front of its signatures.
-        all.sort_by_key(|(hash, id)| (*hash, std::cmp::Reverse(self.kind(*id))));
+        all.sort_by_key(|(hash, id)| (*hash, std::cmp::Reverse(self.records.raw(*id).rtype)));
         let mut owners = Vec::new();
         for own in all.chunk_by(|one, other| one.0 == other.0) {
-            let mut records: Vec<u32> = own.iter().map(|(_, id)| *id).collect();
+            let rows = own.iter().map(|(_, id)| self.records.row(*id));
+            let mut records: Vec<RecordRow> = rows.collect();
             self.drop_doubles(&mut records);
             self.check_iterations(&records);
             let count = self.write_sets(APEX, &records);
@@ -357,87 +353,71 @@ impl Builder {
                 count,
             });
             self.sets.clear();
-            records.iter().for_each(|id| self.records.give_back(*id));
+            records.iter().for_each(|row| self.records.give_back(row));
         }
         owners
     }
 
-    fn check_iterations(&mut self, records: &[u32]) {
-        let nsec3 = |id: &&u32| self.kind(**id) == rtype::NSEC3;
-        let hashings = records.iter().filter(nsec3);
-        let bad = hashings.copied().find(|id| {
-            Hashing::of(self.rdata_of(*id)).is_none_or(|how| how.iterations() > ITERATIONS_MOST)
+    fn check_iterations(&mut self, records: &[RecordRow]) {
+        let mut hashings = records.iter().filter(|row| row.raw.rtype == rtype::NSEC3);
+        let bad = hashings.find(|row| {
+            Hashing::of(self.records.data(row)).is_none_or(|how| how.iterations() > ITERATIONS_MOST)
         });
         if let Some(bad) = bad {
             let message = format!(
                 "NSEC3 of an unknown hash algorithm, or with more than {ITERATIONS_MOST} iterations"
             );
             let help = Some("sign the zone with SHA-1 and no iterations (RFC 9276, 3.1)");
-            self.errors
-                .push(self.records.raw(bad).place.error(message, help));
+            self.errors.push(bad.raw.place.error(message, help));
         }
     }
 
-    /// What the records of one RRset have in common: the type, and of signatures the type that they
-    /// cover as well, because each has the TTL of that (RFC 4034, section 3).
-    fn set_key(&self, record: u32) -> (u16, u16) {
-        let kind = self.kind(record);
-        (kind, covered(kind, self.rdata_of(record)).unwrap_or(0))
-    }
-
-    /// The TTL of an RRset: of its records, or for signatures of what they cover, if that is there.
-    fn ttl_of(&self, set: &[u32], owned: &[u32]) -> Option<u32> {
-        let covered = covered(self.kind(set[0]), self.rdata_of(set[0]))?;
-        let is_covered = |id: &&u32| self.kind(**id) == covered;
-        let covered = owned.iter().filter(is_covered);
-        covered.map(|id| self.records.raw(*id).ttl).min()
-    }
-
     /// The records of a name by type, those of one type in the order of the file, none twice.
-    fn gather(&mut self, id: u32, records: &mut Vec<u32>) {
+    fn gather(&mut self, id: u32, records: &mut Vec<RecordRow>) {
         records.clear();
         let mut run = self.tree.node(id).sets;
         while run != NONE {
-            let from = records.len();
-            records.extend(self.records.run(run));
-            records[from..].reverse();
-            run = self.records.before(run);
+            run = self.records.gather(run, records);
         }
         if records.len() < 2 {
             return;
         }
         records.reverse();
-        records.sort_by_key(|id| self.set_key(*id));
+        records.sort_by_key(RecordRow::kind);
         self.drop_doubles(records);
     }
 
-    fn drop_doubles(&mut self, records: &mut Vec<u32>) {
-        let sets = records.chunk_by(|one, other| self.set_key(*one) == self.set_key(*other));
-        let doubles: BTreeSet<u32> = sets.flat_map(|set| self.doubles(set)).collect();
+    fn drop_doubles(&mut self, records: &mut Vec<RecordRow>) {
+        let sets = records.chunk_by(|one, other| one.kind() == other.kind());
+        let doubles: Vec<RecordRow> = sets
+            .filter(|set| set.len() > 1)
+            .flat_map(|set| self.doubles(set))
+            .collect();
         if !doubles.is_empty() {
-            records.retain(|id| !doubles.contains(id));
-            doubles.iter().for_each(|id| self.records.give_back(*id));
+            let mut gone = doubles.iter().peekable();
+            records.retain(|row| gone.next_if_eq(&row).is_none());
+            doubles.iter().for_each(|row| self.records.give_back(row));
         }
     }
 
     /// The records of an RRset that stand in it before.
-    fn doubles(&self, set: &[u32]) -> Vec<u32> {
-        let kind = self.kind(set[0]);
-        let data = |id: u32| self.rdata_of(id);
+    fn doubles(&self, set: &[RecordRow]) -> Vec<RecordRow> {
+        let (kind, _) = set[0].kind();
+        let data = |row: &RecordRow| self.records.data(row);
         if set.len() > FEW {
             let mut seen = BTreeSet::new();
-            let double = |id: &&u32| !seen.insert(canonical(kind, data(**id)));
+            let double = |row: &&RecordRow| !seen.insert(canonical(kind, data(row)));
             return set.iter().filter(double).copied().collect();
         }
-        let stands_before = |(at, id): &(usize, &u32)| {
+        let stands_before = |(at, row): &(usize, &RecordRow)| {
             let mut before = set[..*at].iter();
-            before.any(|other| is_one(kind, data(**id), data(*other)))
+            before.any(|other| is_one(kind, data(row), data(other)))
         };
         let all = set.iter().enumerate();
-        all.filter(stands_before).map(|(_, id)| *id).collect()
+        all.filter(stands_before).map(|(_, row)| *row).collect()
     }
 
-    fn flags(&self, id: u32, records: &[u32]) -> u8 {
+    fn flags(&self, id: u32, records: &[RecordRow]) -> u8 {
         let above = match self.tree.node(id).parent {
             NONE => 0,
             parent => self.tree.node(parent).flags,
@@ -449,8 +429,8 @@ impl Builder {
         if above & DNAME != 0 {
             flags |= UNDER_DNAME;
         }
-        for &record in records {
-            match self.kind(record) {
+        for record in records {
+            match record.raw.rtype {
                 rtype::NS if id != APEX => flags |= CUT,
                 rtype::DNAME => flags |= DNAME,
                 _ => {}
@@ -460,17 +440,19 @@ impl Builder {
     }
 
     /// Writes one RRset; whether it can be. Its TTL is that of what it covers, if it covers something.
-    fn write(&mut self, id: u32, records: &[u32], covered: Option<u32>) -> bool {
-        let first = self.records.raw(records[0]);
-        let (kind, place) = (first.rtype, first.place);
-        let ttls = || records.iter().map(|id| self.records.raw(*id).ttl);
+    fn write(&mut self, id: u32, records: &[RecordRow], covered: Option<u32>) -> bool {
+        let Raw { rtype, place, .. } = records[0].raw;
+        let ttls = || records.iter().map(|row| row.raw.ttl);
         let ttl = covered.or(ttls().min()).unwrap_or_default();
-        let bytes: usize = records.iter().map(|id| 2 + self.rdata_of(*id).len()).sum();
-        if bytes + records.len() * (RECORD_BYTES - 2) > RRSET_BYTES {
+        let bytes: usize = records
+            .iter()
+            .map(|row| RECORD_BYTES + row.data_bytes())
+            .sum();
+        if bytes > RRSET_BYTES {
             let message = format!(
                 "the {} {} records at `{}` do not fit into one message",
                 records.len(),
-                Rtype::from_int(kind),
+                Rtype::from_int(rtype),
                 self.name(id)
             );
             self.errors.push(place.error(message, None));
@@ -479,29 +461,28 @@ impl Builder {
         if covered.is_none() && ttls().any(|other| other != ttl) {
             let message = format!(
                 "the {} records at `{}` differ in TTL; {ttl} is used for all",
-                Rtype::from_int(kind),
+                Rtype::from_int(rtype),
                 self.name(id)
             );
             let help = Some("give the records of one name and type one TTL (RFC 2181, 5.2)");
             self.warnings.push(place.error(message, help));
         }
-        self.upkeep.count(kind, records.len());
-        self.encode(id, kind, ttl, records);
+        self.upkeep.count(rtype, records.len());
+        self.encode(id, rtype, ttl, records);
         true
-    }
-
-    pub(super) fn kind(&self, record: u32) -> u16 {
-        self.records.raw(record).rtype
-    }
-
-    pub(super) fn rdata_of(&self, record: u32) -> &[u8] {
-        self.records.rdata(record)
     }
 
     fn name(&self, id: u32) -> Name {
         let wire = self.tree.wire(id, self.apex.as_wire());
         Name::from_wire(&wire).expect("nodes come from names")
     }
+}
+
+/// The TTL of an RRset: of its records (`None`), or for signatures of what they cover, if that is there.
+fn ttl_of(first: RecordRow, owned: &[RecordRow]) -> Option<u32> {
+    let covered = first.covered()?;
+    let covered = owned.iter().filter(|row| row.raw.rtype == covered);
+    covered.map(|row| row.raw.ttl).min()
 }
 
 /// Whether a record may stand for an SOA: long enough to hold its five numbers.
@@ -520,9 +501,9 @@ pub(super) fn is_of_signing(kind: u16) -> bool {
     matches!(kind, rtype::RRSIG | rtype::NSEC | rtype::NSEC3)
 }
 
-/// Whether a record belongs to an NSEC3 chain, so that its owner is a hash.
-pub(super) fn is_of_hashed(kind: u16, rdata: &[u8]) -> bool {
-    kind == rtype::NSEC3 || covered(kind, rdata) == Some(rtype::NSEC3)
+/// Whether a record belongs to an NSEC3 chain, so that its owner is a hash; of its type, and the one that it covers.
+pub(super) fn is_of_hashed((kind, covered): (u16, u16)) -> bool {
+    kind == rtype::NSEC3 || covered == rtype::NSEC3
 }
 
 /// RDATA with the names of common types in lower case: equal for records that are one.

@@ -4,7 +4,7 @@
 //! whether an NS target has an address, is not asked.
 use super::build::is_soa;
 use super::mount::MAY_ALIAS;
-use super::records::{Place, Raw, RawRecords};
+use super::records::{Place, Raw, RecordRow};
 use super::tree::{APEX, CUT, DNAME, Tree, UNDER_CUT, UNDER_DNAME};
 use super::{Zone, ZoneError};
 use domain::base::Rtype;
@@ -20,9 +20,7 @@ pub(super) struct View<'v> {
     /// Its node, flags already set.
     pub(super) id: u32,
     /// Its records by type.
-    pub(super) records: &'v [u32],
-    /// All records.
-    pub(super) all: &'v RawRecords,
+    pub(super) records: &'v [RecordRow],
     /// All names.
     pub(super) tree: &'v Tree,
     /// The apex.
@@ -210,7 +208,7 @@ impl View<'_> {
 
     /// Its records.
     pub(super) fn raws_here(&self) -> impl Iterator<Item = Raw> {
-        self.records.iter().map(|id| self.all.raw(*id))
+        self.records.iter().map(|row| row.raw)
     }
 
     /// The places of the records of one type.

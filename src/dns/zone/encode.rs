@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::Zone;
 use super::build::Builder;
+use super::records::RecordRow;
 use super::tree::{APEX, CUT, Labels, TARGET, Tree, label_at};
 use super::upkeep::Upkeep;
 use crate::dns::name::Name;
@@ -17,13 +18,13 @@ use crate::dns::targets;
 
 impl Builder {
     /// Appends an RRset to those of its name, what its targets are in this zone included.
-    pub(super) fn encode(&mut self, id: u32, kind: u16, ttl: u32, records: &[u32]) {
+    pub(super) fn encode(&mut self, id: u32, kind: u16, ttl: u32, records: &[RecordRow]) {
         let mut data = std::mem::take(&mut self.sets);
         let owner = match may_be_cut(kind) {
             true => self.tree.wire(id, self.apex.as_wire()),
             false => Vec::new(),
         };
-        let rdatas = records.iter().map(|id| self.rdata_of(*id));
+        let rdatas = records.iter().map(|row| self.records.data(row));
         let glue: Vec<Glue> = match kind == rtype::NS && self.tree.node(id).is(CUT) {
             true => rdatas.clone().map(|name| self.glue(name, &owner)).collect(),
             false => self.targets(id, kind, rdatas.clone()),
@@ -84,12 +85,12 @@ impl Builder {
 
     /// Notes the names that records lead to: where one leads changes when its name comes, or when the
     /// name goes that answers for it or would be its closest encloser.
-    fn note_targets(&mut self, kind: u16, records: &[u32]) {
+    fn note_targets(&mut self, kind: u16, records: &[RecordRow]) {
         if !targets::may_have(kind) {
             return;
         }
-        for &record in records {
-            let rdata = self.records.rdata(record);
+        for record in records {
+            let rdata = self.records.data(record);
             if let Some(place) = targets::place(kind, rdata) {
                 note_target(&self.apex, &mut self.tree, &mut self.upkeep, &rdata[place]);
             }

@@ -304,6 +304,14 @@ impl Zone {
         named.chain(hashed)
     }
 
+    /// The RRsets of every name, those of an NSEC3 chain too.
+    pub fn sets_of_all(&self) -> impl Iterator<Item = RrSet<'_>> {
+        let named = self.tree.nodes.iter();
+        let named = named.flat_map(|node| self.sets_from(node.sets, self.count_of(node)));
+        let hashed = self.hashed.iter();
+        named.chain(hashed.flat_map(|owner| self.sets_from(owner.sets, owner.count)))
+    }
+
     /// Whether it holds signatures or a chain of denials, made by whoever signed it before it came.
     #[must_use]
     pub fn is_signed_elsewhere(&self) -> bool {

@@ -23,29 +23,37 @@ const FIRST: usize = 8;
 #[derive(Debug)]
 pub(super) struct NamePath {
     steps: Vec<PathStep>,
+    /// By step: the children of its node, if they are in order.
+    runs: Vec<SiblingRun>,
 }
 
 /// A node, and its children.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct PathStep {
     node: u32,
     children: Children,
 }
 
 /// Knowledge of the children of a node.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Children {
     /// Nothing: they are looked up.
     Any,
-    /// All of them: a few in any order, and the rest in one.
-    Ordered(SiblingRun),
+    /// There are none.
+    None,
+    /// All of them, in the run of the step: a few in any order, and the rest in one.
+    Ordered,
 }
 
 /// All children of a node, in the order in which they came.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct SiblingRun {
     first: [u32; FIRST],
+    /// Hashes of their labels.
+    hashes: [u64; FIRST],
     count: usize,
+    /// The hash of the label that was looked for last.
+    hash: u64,
     /// The last one behind the first.
     last: u32,
     /// Those are in canonical order.
@@ -67,7 +75,7 @@ enum Sibling {
 impl NamePath {
     /// Into a tree that has nothing but its apex.
     pub(super) fn into_empty() -> Self {
-        Self::from_apex(Children::Ordered(SiblingRun::EMPTY))
+        Self::from_apex(Children::None)
     }
 
     /// Into a tree that has names.
@@ -80,7 +88,10 @@ impl NamePath {
             node: APEX,
             children,
         };
-        Self { steps: vec![apex] }
+        Self {
+            steps: vec![apex],
+            runs: Vec::new(),
+        }
     }
 
     /// The node of a name whose apex starts at octet `apex`, made with all nodes above it if it is not there yet.
@@ -108,25 +119,29 @@ impl NamePath {
     }
 
     fn child(&mut self, tree: &mut Tree, depth: usize, label: &[u8]) -> PathStep {
-        let PathStep { node, children } = &mut self.steps[depth];
-        let node = *node;
-        let place = match children {
-            Children::Any => Sibling::Unknown,
-            Children::Ordered(run) => run.place(tree, label),
+        let PathStep { node, children } = self.steps[depth];
+        if matches!(children, Children::None) {
+            self.steps[depth].children = Children::Ordered;
+            self.runs.truncate(depth);
+            self.runs.resize(depth + 1, SiblingRun::EMPTY);
+        }
+        let run = match children {
+            Children::Any => None,
+            Children::None | Children::Ordered => self.runs.get_mut(depth),
         };
-        match (place, children) {
-            (Sibling::Known(id), _) => PathStep::any(id),
-            (Sibling::New, Children::Ordered(run)) => {
+        let place = run.map(|run| (run.place(tree, label), run));
+        let children = match place {
+            Some((Sibling::Known(id), _)) => return PathStep::any(id),
+            Some((Sibling::New, run)) => {
                 let id = tree.append(node, label);
                 run.push(id);
-                PathStep::new(id)
+                return PathStep::new(id);
             }
-            (Sibling::New | Sibling::Unknown, children) => {
-                *children = Children::Any;
-                tree.list();
-                PathStep::any(tree.child_or_insert(node, label))
-            }
-        }
+            Some((Sibling::Unknown, _)) | None => Children::Any,
+        };
+        self.steps[depth].children = children;
+        tree.list();
+        PathStep::any(tree.child_or_insert(node, label))
     }
 }
 
@@ -143,7 +158,7 @@ impl PathStep {
     fn new(node: u32) -> Self {
         Self {
             node,
-            children: Children::Ordered(SiblingRun::EMPTY),
+            children: Children::None,
         }
     }
 }
@@ -151,7 +166,9 @@ impl PathStep {
 impl SiblingRun {
     const EMPTY: Self = Self {
         first: [NONE; FIRST],
+        hashes: [0; FIRST],
         count: 0,
+        hash: 0,
         last: NONE,
         is_canonical: true,
         is_by_length: true,
@@ -159,16 +176,17 @@ impl SiblingRun {
 
     /// Finds a label; if it is new, it is the next to be pushed.
     fn place(&mut self, tree: &Tree, label: &[u8]) -> Sibling {
-        let first = &self.first[..self.count];
-        let is_it = |id: &&u32| octets::same(tree.label(**id), label);
-        if let Some(id) = first.iter().find(is_it) {
+        self.hash = octets::hash(0, label);
+        let first = self.first.iter().zip(&self.hashes).take(self.count);
+        let mut alike = first.filter(|(_, hash)| **hash == self.hash);
+        if let Some((id, _)) = alike.find(|(id, _)| octets::same(tree.label(**id), label)) {
             return Sibling::Known(*id);
         }
         if self.last == NONE {
             return Sibling::New;
         }
         let last = tree.label(self.last);
-        let order = compare(last, label);
+        let order = octets::compare(last, label);
         if order == Ordering::Equal {
             return Sibling::Known(self.last);
         }
@@ -185,18 +203,12 @@ impl SiblingRun {
         match self.first.get_mut(self.count) {
             Some(place) => {
                 *place = id;
+                self.hashes[self.count] = self.hash;
                 self.count += 1;
             }
             None => self.last = id,
         }
     }
-}
-
-/// Labels in canonical order, without their case (RFC 4034, section 6.1).
-fn compare(one: &[u8], other: &[u8]) -> Ordering {
-    let (one, other) = (one.iter(), other.iter());
-    one.map(u8::to_ascii_lowercase)
-        .cmp(other.map(u8::to_ascii_lowercase))
 }
 
 #[cfg(test)]

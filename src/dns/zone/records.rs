@@ -17,11 +17,14 @@
 use std::ops::Range;
 
 use super::tree::NONE;
+use crate::dns::rr::rtype;
 
 /// Bits of a record's number that say where in its chunk it stands.
 const BITS: u32 = 17;
 /// Octets of a chunk: more than the longest record has.
 const CHUNK_BYTES: usize = 1 << BITS;
+/// Octets of the first chunks.
+const CHUNK_LEAST: usize = 1024;
 /// Mark: the record is of the name of the one before it.
 const GOES_ON: u8 = 1;
 /// Mark: a link follows.
@@ -34,6 +37,8 @@ const LINK_BYTES: usize = 4;
 const PLACE_BYTES: usize = 6;
 /// Octets of type, TTL and length.
 const FRAME_BYTES: usize = 8;
+/// Octets in front of RDATA at the most.
+const HEAD_BYTES: usize = 1 + LINK_BYTES + PLACE_BYTES + FRAME_BYTES;
 
 /// Place of a record in the files of its zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,15 +65,39 @@ pub(crate) struct Raw {
     pub(crate) place: Place,
 }
 
-/// A record in its chunk.
-struct Framed<'c> {
-    mark: u8,
+/// A record that was looked at once; it is there until it is given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecordRow {
+    /// Its number.
+    id: u32,
+    /// Its type, TTL and place.
+    pub(crate) raw: Raw,
+    /// The type that it covers, if it is a signature (RFC 4034, section 3.1.1); 0 otherwise.
+    covers: u16,
     /// The first record of the run before, if it is linked.
     link: u32,
-    raw: Raw,
     /// Octets in front of its RDATA.
     head: usize,
-    rdata: &'c [u8],
+    /// Octets of its RDATA.
+    length: usize,
+}
+
+impl RecordRow {
+    /// The key that the records of one RRset have in common: the type, and of signatures the type that they
+    /// cover as well, because each has the TTL of that (RFC 4034, section 3).
+    pub(crate) fn kind(&self) -> (u16, u16) {
+        (self.raw.rtype, self.covers)
+    }
+
+    /// Octets of its data.
+    pub(crate) fn data_bytes(&self) -> usize {
+        self.length
+    }
+
+    /// The type that it covers; `None` for records of other types.
+    pub(crate) fn covered(&self) -> Option<u16> {
+        (self.raw.rtype == rtype::RRSIG && self.length >= 2).then_some(self.covers)
+    }
 }
 
 /// Records, one behind the other.
@@ -102,8 +131,8 @@ impl RecordRuns {
     pub(crate) fn next(&mut self, records: &RawRecords) -> Option<u32> {
         let next = self.next.take();
         let run = next.or_else(|| self.chunks.find_map(|chunk| records.first_of(chunk)))?;
-        let last = records.run(run).last()?;
-        self.next = records.behind(last);
+        let last = records.rows(run).last()?;
+        self.next = records.behind(&last);
         Some(run)
     }
 }
@@ -143,11 +172,14 @@ impl RawRecords {
         raw: Raw,
         rdata: &[u8],
     ) -> (u32, bool) {
-        let most = 1 + LINK_BYTES + PLACE_BYTES + FRAME_BYTES + rdata.len();
-        let has_room = |chunk: &RawChunk| chunk.octets.len() + most <= CHUNK_BYTES;
+        let most = HEAD_BYTES + rdata.len();
+        let has_room = |chunk: &RawChunk| {
+            let room = chunk.octets.capacity().min(CHUNK_BYTES);
+            chunk.octets.len() + most <= room
+        };
         let is_first = self.is_sealed || !self.chunks.last().is_some_and(has_room);
         if is_first {
-            self.open();
+            self.open(most);
         }
         let begins = is_first || !goes_on;
         let number = self.chunks.len() - 1;
@@ -156,24 +188,20 @@ impl RawRecords {
         let link = Some(before).filter(|before| begins && *before != NONE);
         let is_placed = raw.place != Place::NOWHERE;
         let flag = |is_so: bool, mark| if is_so { mark } else { 0 };
-        chunk
-            .octets
-            .push(flag(!begins, GOES_ON) | flag(link.is_some(), LINKED) | flag(is_placed, PLACED));
-        chunk
-            .octets
-            .extend(link.map(u32::to_be_bytes).into_iter().flatten());
-        if is_placed {
-            chunk
-                .octets
-                .extend_from_slice(&raw.place.file.to_be_bytes());
-            chunk
-                .octets
-                .extend_from_slice(&raw.place.line.to_be_bytes());
+        let mut head = RecordHead::default();
+        head.put([flag(!begins, GOES_ON) | flag(link.is_some(), LINKED) | flag(is_placed, PLACED)]);
+        if let Some(link) = link {
+            head.put(link.to_be_bytes());
         }
-        chunk.octets.extend_from_slice(&raw.rtype.to_be_bytes());
-        chunk.octets.extend_from_slice(&raw.ttl.to_be_bytes());
+        if is_placed {
+            head.put(raw.place.file.to_be_bytes());
+            head.put(raw.place.line.to_be_bytes());
+        }
+        head.put(raw.rtype.to_be_bytes());
+        head.put(raw.ttl.to_be_bytes());
         let length = u16::try_from(rdata.len()).expect("RDATA has at most 65,535 octets");
-        chunk.octets.extend_from_slice(&length.to_be_bytes());
+        head.put(length.to_be_bytes());
+        chunk.octets.extend_from_slice(&head.octets[..head.length]);
         chunk.octets.extend_from_slice(rdata);
         chunk.left += 1;
         self.count += 1;
@@ -191,14 +219,10 @@ impl RawRecords {
         self.is_sealed = true;
     }
 
-    /// Begins a chunk; the first one grows, as most zones are small.
-    fn open(&mut self) {
+    /// Begins a chunk with room for a record of so many octets. It is little beside those before, as most zones are small.
+    fn open(&mut self, most: usize) {
         self.is_sealed = false;
-        let room = if self.chunks.is_empty() {
-            0
-        } else {
-            CHUNK_BYTES
-        };
+        let room = (self.room() / 32).clamp(CHUNK_LEAST, CHUNK_BYTES).max(most);
         self.chunks.push(RawChunk {
             octets: Vec::with_capacity(room),
             left: 0,
@@ -207,28 +231,50 @@ impl RawRecords {
 
     /// The record with this number, which was not given back.
     pub(crate) fn raw(&self, id: u32) -> Raw {
-        self.framed(id).raw
+        self.row(id).raw
     }
 
     /// Its RDATA.
     pub(crate) fn rdata(&self, id: u32) -> &[u8] {
-        self.framed(id).rdata
+        self.data(&self.row(id))
     }
 
-    /// The run before that of a record which begins one; [`NONE`] if there is none.
-    pub(crate) fn before(&self, id: u32) -> u32 {
-        self.framed(id).link
-    }
-
-    /// The record behind this one in its run.
-    pub(crate) fn next_of_run(&self, id: u32) -> Option<u32> {
-        let next = self.behind(id)?;
-        (self.framed(next).mark & GOES_ON != 0).then_some(next)
+    /// The RDATA of a record.
+    pub(crate) fn data(&self, row: &RecordRow) -> &[u8] {
+        let (chunk, at) = place_of(row.id);
+        let start = at + row.head;
+        &self.chunks[chunk].octets[start..start + row.length]
     }
 
     /// A record, and those behind it in its run.
     pub(crate) fn run(&self, id: u32) -> impl Iterator<Item = u32> {
-        std::iter::successors(Some(id), |id| self.next_of_run(*id))
+        self.rows(id).map(|row| row.id)
+    }
+
+    /// The same, each looked at.
+    pub(crate) fn rows(&self, id: u32) -> impl Iterator<Item = RecordRow> {
+        std::iter::successors(Some(self.row(id)), |row| self.after(row))
+    }
+
+    /// Appends the records of a run, the last one first; the run before it, [`NONE`] if there is none.
+    pub(crate) fn gather(&self, run: u32, rows: &mut Vec<RecordRow>) -> u32 {
+        let (from, first) = (rows.len(), self.row(run));
+        rows.push(first);
+        let mut last = first;
+        while let Some(next) = self.after(&last) {
+            rows.push(next);
+            last = next;
+        }
+        rows[from..].reverse();
+        first.link
+    }
+
+    /// The record behind this one in its run.
+    pub(crate) fn after(&self, row: &RecordRow) -> Option<RecordRow> {
+        let (chunk, at) = place_of(row.id);
+        let end = at + row.head + row.length;
+        let mark = self.chunks[chunk].octets.get(end)?;
+        (mark & GOES_ON != 0).then(|| self.row(number_of(chunk, end)))
     }
 
     /// The first record of a chunk.
@@ -238,26 +284,24 @@ impl RawRecords {
     }
 
     /// The record behind this one in its chunk.
-    fn behind(&self, id: u32) -> Option<u32> {
-        let (chunk, at) = place_of(id);
-        let record = self.framed(id);
-        let end = at + record.head + record.rdata.len();
+    fn behind(&self, row: &RecordRow) -> Option<u32> {
+        let (chunk, at) = place_of(row.id);
+        let end = at + row.head + row.length;
         (end < self.chunks[chunk].octets.len()).then(|| number_of(chunk, end))
     }
 
     /// Gives a record another TTL.
-    pub(crate) fn set_ttl(&mut self, id: u32, ttl: u32) {
-        let head = self.framed(id).head;
-        let (chunk, at) = place_of(id);
-        let end = at + head - 2;
+    pub(crate) fn set_ttl(&mut self, row: &RecordRow, ttl: u32) {
+        let (chunk, at) = place_of(row.id);
+        let end = at + row.head - 2;
         self.chunks[chunk].octets[end - 4..end].copy_from_slice(&ttl.to_be_bytes());
     }
 
     /// Takes a record back of which nothing more will be asked.
-    pub(crate) fn give_back(&mut self, id: u32) {
+    pub(crate) fn give_back(&mut self, row: &RecordRow) {
         self.count -= 1;
-        self.octets -= 2 + self.framed(id).rdata.len();
-        let (number, _) = place_of(id);
+        self.octets -= 2 + row.length;
+        let (number, _) = place_of(row.id);
         let chunk = &mut self.chunks[number];
         chunk.left -= 1;
         if chunk.left == 0 {
@@ -265,7 +309,8 @@ impl RawRecords {
         }
     }
 
-    fn framed(&self, id: u32) -> Framed<'_> {
+    /// Looks at the record with this number, which was not given back.
+    pub(crate) fn row(&self, id: u32) -> RecordRow {
         let (chunk, at) = place_of(id);
         let octets = &self.chunks[chunk].octets[at..];
         let (mark, mut rest) = octets.split_first().expect("numbers are given by `push`");
@@ -283,14 +328,36 @@ impl RawRecords {
             ttl: u32::from_be_bytes(take(&mut rest)),
             place,
         };
-        let length = u16::from_be_bytes(take(&mut rest));
-        Framed {
-            mark: *mark,
-            link,
+        let length = u16::from_be_bytes(take(&mut rest)).into();
+        let covers = match raw.rtype {
+            rtype::RRSIG if length >= 2 => {
+                rest.first_chunk().copied().map_or(0, u16::from_be_bytes)
+            }
+            _ => 0,
+        };
+        RecordRow {
+            id,
             raw,
+            covers,
+            link,
             head: octets.len() - rest.len(),
-            rdata: &rest[..usize::from(length)],
+            length,
         }
+    }
+}
+
+/// The octets in front of RDATA, while they are put together.
+#[derive(Default)]
+struct RecordHead {
+    octets: [u8; HEAD_BYTES],
+    length: usize,
+}
+
+impl RecordHead {
+    #[inline]
+    fn put<const N: usize>(&mut self, octets: [u8; N]) {
+        self.octets[self.length..self.length + N].copy_from_slice(&octets);
+        self.length += N;
     }
 }
 
@@ -337,18 +404,19 @@ mod tests {
         }
         assert!(records.chunks.len() > 2);
         assert_eq!((records.len(), records.octets()), (30_000, 120_000));
-        records.set_ttl(ids[7], 61);
+        records.set_ttl(&records.row(ids[7]), 61);
         for (number, id) in (0..count).zip(&ids) {
             let ttl = if number == 7 { 61 } else { 60 };
             assert_eq!(records.rdata(*id), number.to_be_bytes());
             assert_eq!(records.raw(*id), Raw { ttl, ..raw(number) });
             let next = ids.get(usize::from(number) + 1).copied();
-            let follower = next.filter(|next| records.before(*next) == NONE);
-            assert_eq!(records.next_of_run(*id), follower);
+            let follower = next.filter(|next| records.row(*next).link == NONE);
+            let after = records.after(&records.row(*id));
+            assert_eq!(after.map(|row| row.id), follower);
         }
-        assert_eq!(records.before(ids[8]), ids[7]);
+        assert_eq!(records.row(ids[8]).link, ids[7]);
         for id in ids {
-            records.give_back(id);
+            records.give_back(&records.row(id));
         }
         assert_eq!((records.len(), records.octets(), records.room()), (0, 0, 0));
     }

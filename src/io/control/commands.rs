@@ -13,6 +13,7 @@ use super::heartbeat::Heartbeat;
 use super::live::hub::Live;
 use super::maps::Maps;
 use super::orders::Ordered;
+use super::secret_view::SecretsView;
 use crate::base::Span;
 use crate::config::declared::{DeclaredObjects, ObjectOrder, ObjectPart, ObjectRefusal};
 use crate::engine::status::{DnstapStatus, ObservationStatus};
@@ -24,7 +25,7 @@ use crate::io::history::History;
 use crate::io::metrics::Metrics;
 use crate::io::publish::Published;
 use crate::plan::Control;
-use crate::share::ClusterView;
+use crate::share::{ClusterView, SecretOrder};
 use crate::zones::declared::order::{DeclaredAsk, DeclaredRefusal, DeclaredReply};
 use crate::zones::{ChallengeOrder, ChallengeRefusal, ChallengesDone};
 
@@ -122,6 +123,8 @@ pub enum Command {
         /// The result, or why there is none; for a person.
         reply: oneshot::Sender<Result<String, String>>,
     },
+    /// Tell of secrets that all nodes have in common, or change them.
+    Secrets(SecretAsk, SecretReply),
     /// Bring a release of the shared config, halt it, or let it go on.
     Release {
         /// The wish.
@@ -161,6 +164,18 @@ pub struct Revocation {
     /// The reason.
     pub reason: String,
 }
+
+/// A wish about secrets that all nodes have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretAsk {
+    /// Tell of all.
+    List,
+    /// Change some, each at once.
+    Order(Vec<SecretOrder>),
+}
+
+/// The one who hears what became of it, or why nothing did; for a person.
+pub type SecretReply = oneshot::Sender<Result<SecretsView, String>>;
 
 /// A wish about releases of the shared config.
 #[derive(Clone, Debug, PartialEq, Eq)]

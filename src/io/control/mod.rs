@@ -13,6 +13,7 @@
 //! | `origin` | whether a browser was led here by another site's page |
 //! | `looks` | what is told of the server |
 //! | `cluster` | what is told of other nodes, and how one is revoked |
+//! | `secrets`, `secret_view` | secrets that all nodes have in common |
 //! | `release` | releases of the shared config: brought, halted, let go on |
 //! | `scrape` | in which form metrics are told |
 //! | `changes` | what may be ordered |
@@ -50,7 +51,7 @@ use tokio::task::AbortHandle;
 
 pub use self::commands::{
     Command, ControlSurroundings, Force, LogReport, MachineFate, MachineOrder, OrderRefusal,
-    PushReport, ReleaseAsk, Revocation, State,
+    PushReport, ReleaseAsk, Revocation, SecretAsk, SecretReply, State,
 };
 pub use self::compared::{ComparedConfig, ComparedPart, ObjectsDone, ProvedConfig};
 pub use self::failures::Failures;
@@ -62,6 +63,7 @@ pub use self::orders::{
     PastView, RegionShift, ServiceShift,
 };
 pub use self::replies::ApiProblem;
+pub use self::secret_view::{SecretView, SecretsView};
 use self::serving::Listener;
 use crate::io::inherited::Inherited;
 use crate::plan::{AccessRules, Carriage};
@@ -102,6 +104,8 @@ mod replies;
 mod routes;
 mod sampler;
 mod scrape;
+mod secret_view;
+mod secrets;
 mod serving;
 mod timeline;
 

@@ -9,7 +9,7 @@ use utoipa::OpenApi;
 
 use super::{
     changes, cluster, compare, declared, identity, live, looks, map, objects, push, release,
-    scrape, timeline,
+    scrape, secrets, timeline,
 };
 
 #[derive(OpenApi)]
@@ -40,6 +40,8 @@ use super::{
         cluster::cluster,
         cluster::revoke,
         release::release,
+        secrets::list,
+        secrets::change,
         changes::reload,
         changes::upgrade,
         push::push,
@@ -93,7 +95,7 @@ mod tests {
     }
 
     /// Integers that count something, or are names: they have no unit.
-    const COUNTS: [&str; 52] = [
+    const COUNTS: [&str; 53] = [
         "added",
         "asn",
         "band",
@@ -113,6 +115,7 @@ mod tests {
         "held",
         "held_back",
         "in_force",
+        "known_by",
         "left_out",
         "lost_lines",
         "made",

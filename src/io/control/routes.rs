@@ -17,7 +17,7 @@ use super::recorded::{AskedChange, unread};
 use super::replies::{Refusal, Reply, respond};
 use super::{
     changes, cluster, compare, declared, identity, live, looks, machines, map, objects, openapi,
-    origin, page, push, release, scrape, timeline,
+    origin, page, push, release, scrape, secrets, timeline,
 };
 use crate::plan::{AccessRules, Permission};
 
@@ -37,6 +37,10 @@ pub(super) fn router(state: State) -> Router {
         .route("/api/v1/cluster", get(cluster::cluster))
         .route("/api/v1/cluster/revoke", post(cluster::revoke))
         .route("/api/v1/cluster/release", post(release::release))
+        .route(
+            "/api/v1/cluster/secrets",
+            get(secrets::list).post(secrets::change),
+        )
         .route("/api/v1/plan", post(compare::plan))
         .route("/api/v1/verify", get(compare::verify))
         .route("/api/v1/reload", post(changes::reload))

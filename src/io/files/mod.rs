@@ -185,6 +185,7 @@ fn finish(
     let (mut files, geo) = bring(&spec, (listing, &own), &mut watch);
     files.names = Arc::new(beside::known_names(&spec));
     files.discovered = discovered;
+    files.agreed = beside::agreed(&spec, beside.agreed);
     beside::bring_measured(&spec, &mut files);
     spec.warn_of_secrets(|path| is_open_to_all(Path::new(path)), &mut diagnostics);
     watch

@@ -7,10 +7,11 @@
 //! Nothing here keeps a secret; what was opened is given to whoever asked.
 use aws_lc_rs::agreement::{PrivateKey, X25519};
 use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
+use aws_lc_rs::rand;
 use tokio_rustls::rustls::crypto::aws_lc_rs::hpke::DH_KEM_X25519_HKDF_SHA256_AES_128;
 use tokio_rustls::rustls::crypto::hpke::{EncapsulatedSecret, Hpke, HpkePrivateKey, HpkePublicKey};
 
-use crate::share::{Author, SecretWrap};
+use crate::share::{Author, SecretLock, SecretWrap};
 
 const INFO: &[u8] = b"waypost secret 1";
 
@@ -71,6 +72,32 @@ pub fn seal(
         encapsulated: encapsulated.0.try_into().ok()?,
         sealed,
     })
+}
+
+/// A node's lock, for secrets that all nodes have in common.
+impl SecretLock for NodeLock {
+    fn public(&self) -> [u8; 32] {
+        self.public
+    }
+
+    fn seal(
+        &self,
+        (name, rank): (&str, u64),
+        value: &str,
+        to: (Author, [u8; 32]),
+    ) -> Option<SecretWrap> {
+        seal(name, rank, value, to)
+    }
+
+    fn open(&self, (name, rank): (&str, u64), wrap: &SecretWrap) -> Option<String> {
+        Self::open(self, name, rank, wrap)
+    }
+
+    fn draw(&self) -> Option<[u8; 16]> {
+        let mut drawn = [0; 16];
+        rand::fill(&mut drawn).ok()?;
+        Some(drawn)
+    }
 }
 
 fn bound(name: &str, print: u64, to: Author) -> Vec<u8> {

@@ -8,6 +8,8 @@ pub enum PeerTrouble {
     Unreachable,
     /// One of the two would not have the other's certificate, or the peer does not speak TLS.
     Handshake,
+    /// A certificate is not valid by the other one's clock: it is to be renewed, or a clock is wrong.
+    Untimely,
     /// Its certificate bears the name of no member.
     Stranger,
     /// It is revoked.
@@ -46,6 +48,7 @@ impl PeerTrouble {
         match self {
             Self::Unreachable => "unreachable",
             Self::Handshake => "handshake",
+            Self::Untimely => "untimely",
             Self::Stranger => "stranger",
             Self::Revoked => "revoked",
             Self::Refusing => "refusing",

@@ -7,7 +7,7 @@ use crate::share::{ClusterSummary, ClusterView, Footing, ReleaseView};
 /// A gauge with its help, and its value in a summary.
 type CountedSeries = (&'static str, &'static str, fn(&ClusterSummary) -> usize);
 
-const COUNTS: [CountedSeries; 11] = [
+const COUNTS: [CountedSeries; 12] = [
     (
         "waypost_cluster_vantages",
         "Vantages of the cluster.",
@@ -42,6 +42,11 @@ const COUNTS: [CountedSeries; 11] = [
         "waypost_cluster_declared_refused",
         "Changes of what is declared, made on other nodes, that this node does not take.",
         |own| own.declared_refused.len(),
+    ),
+    (
+        "waypost_cluster_certificates_untimely",
+        "Certificates that keep this node and others from speaking, because they are not valid by its clock or by theirs.",
+        |own| own.certificates.len(),
     ),
     (
         "waypost_cluster_twin",
@@ -98,6 +103,14 @@ pub(super) fn write(text: &mut Exposition, view: Option<&ClusterView>) {
     );
     if let Some(expires) = own.and_then(|own| own.certificate_expires) {
         text.sample(&[], expires);
+    }
+    text.family(
+        "waypost_cluster_nats_connected",
+        Kind::Gauge,
+        "Whether a NATS server is connected to (1), or not (0); where the config names one.",
+    );
+    if let Some(nats) = own.and_then(|own| own.nats.as_ref()) {
+        text.sample(&[], u8::from(nats.server.is_some()));
     }
     text.family(
         "waypost_cluster_skew_seconds",

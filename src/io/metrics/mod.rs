@@ -72,7 +72,6 @@ mod text;
 
 pub use carried::{CarriedWay, PeerTrouble};
 pub use limits::LimitedNetwork;
-pub use process::private_bytes;
 pub use queries::QueryCounters;
 pub use state_folder::StateCondition;
 pub use text::{MetricsForm, Packing};

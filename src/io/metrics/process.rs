@@ -7,6 +7,7 @@ use std::fs;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::text::{Exposition, Kind};
+use crate::io::memory::status_bytes;
 
 /// Clock ticks a second in `/proc/self/stat`: a constant of Linux's interface (USER_HZ).
 const TICKS: u32 = 100;
@@ -27,7 +28,7 @@ pub(super) fn write(text: &mut Exposition, started_at: u64) {
         )
         .sample(&[], seconds);
     }
-    if let Some(bytes) = resident_bytes() {
+    if let Some(bytes) = status_bytes("VmRSS:") {
         text.family(
             "process_resident_memory_bytes",
             Kind::Gauge,
@@ -62,33 +63,14 @@ fn parse_cpu_seconds(stat: &str) -> Option<f64> {
     Some((f64::from(user) + f64::from(system)) / f64::from(TICKS))
 }
 
-fn resident_bytes() -> Option<u64> {
-    parse_bytes(&fs::read_to_string("/proc/self/status").ok()?, "VmRSS:")
-}
-
-/// Resident memory that is no file's: what the process has asked for. Absent where the system does not say.
-#[must_use]
-pub fn private_bytes() -> Option<u64> {
-    parse_bytes(&fs::read_to_string("/proc/self/status").ok()?, "RssAnon:")
-}
-
-fn parse_bytes(status: &str, field: &str) -> Option<u64> {
-    let line = status.lines().find(|line| line.starts_with(field))?;
-    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kibibytes * 1024)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn proc_files_are_read() {
+    fn processor_time_is_read() {
         let stat = "12 (a b) c) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0 9";
         assert_eq!(parse_cpu_seconds(stat), Some(2.0));
         assert_eq!(parse_cpu_seconds("12 nothing"), None);
-        let status = "Name:\twaypost\nVmRSS:\t    2048 kB\n";
-        assert_eq!(parse_bytes(status, "VmRSS:"), Some(2 * 1024 * 1024));
-        assert_eq!(parse_bytes("Name:\twaypost\n", "VmRSS:"), None);
     }
 }

@@ -14,6 +14,7 @@
 //!   measured.log        tables of measured times, and which regions led by them
 //!   names.log           last good addresses of machines that are known by name
 //!   signatures/         signatures of zones, one file for each
+//!   secrets.log         secrets that all nodes of the cluster have in common
 //!   transfers.json      serials that were given out, when zones were fresh, which were signed
 //! ```
 //!
@@ -37,6 +38,7 @@
 //! | `lock` | who may write in the folder |
 //! | [`measured`] | how tables of measured times stand in theirs |
 //! | [`names`] | how addresses of names stand in theirs |
+//! | [`vault`] | how secrets of all nodes stand in theirs |
 //! | `writer` | the thread that writes |
 //! | `signatures`, `signature_writer` | files of signatures, and the thread that writes them |
 //! | `transfers` | how what is kept of zones stands in its file |
@@ -69,6 +71,7 @@ pub mod objects;
 mod signature_writer;
 mod signatures;
 mod transfers;
+pub mod vault;
 mod writer;
 
 use cluster_log::{ClusterLog, OrdersBefore, SignedOctets};

@@ -30,7 +30,7 @@ use crate::dns::rr::{class, rtype};
 use crate::dns::transfer::{Asked, Broken, Entry, Receipt, Received};
 use crate::dns::tsig::{Doubt, Key, Signer, Verifier};
 use crate::io::clock::Clock;
-use crate::plan::{Incoming, TsigKey};
+use crate::plan::Incoming;
 use crate::zones::{Request, Want};
 
 /// Why nothing came.
@@ -119,7 +119,13 @@ impl Fetcher {
 /// # Errors
 /// Why nothing came, for a person.
 async fn fetch(clock: Clock, request: &Request) -> Result<Received, String> {
-    let key = request.key.as_ref().map(TsigKey::key);
+    let key = match &request.key {
+        Some(own) => Some(
+            own.key()
+                .ok_or("the secret of its key has not come from another node")?,
+        ),
+        None => None,
+    };
     let fetch = Fetch {
         clock,
         zone: &request.apex,

@@ -53,13 +53,18 @@ impl Herald {
     /// Tells secondaries of a zone's SOA.
     pub fn tell(&mut self, soa: &Entry, outgoing: &Outgoing, key: Option<&TsigKey>) {
         let zone = &soa.owner;
+        let ready = key.map(TsigKey::key);
+        // Nobody would believe what is not signed: they ask by themselves.
+        if ready.as_ref().is_some_and(Option::is_none) {
+            return;
+        }
         for &to in &outgoing.notify {
             let telling = Telling {
                 clock: self.clock,
                 zone: zone.clone(),
                 soa: soa.clone(),
                 to,
-                key: key.map(TsigKey::key),
+                key: ready.clone().flatten(),
                 sources: outgoing.sources.clone(),
             };
             let task = tokio::spawn(telling.go_on()).abort_handle();

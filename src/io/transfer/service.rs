@@ -167,9 +167,10 @@ impl Service {
     fn signer(&self, zoning: &Zoning, request: &[u8]) -> Result<Option<Signer>, tsig::Fault> {
         let named = |found: &tsig::ClaimedKey<'_>| {
             let mut keys = zoning.tsig.iter();
-            keys.find(|key| found.is(&key.name, key.algorithm))
+            let key = keys.find(|key| found.is(&key.name, key.algorithm));
+            key.and_then(TsigKey::key)
         };
-        let key = tsig::recognize(request, named)?.map(TsigKey::key);
+        let key = tsig::recognize(request, named)?;
         match tsig::check(key.as_ref(), request, self.clock.wall_seconds())? {
             Checked::Unsigned => Ok(None),
             Checked::Signed(signer) => Ok(Some(signer)),

@@ -9,6 +9,7 @@ use super::ruling::{Ruling, Trust};
 use super::*;
 
 mod views;
+mod wide;
 
 const WALL: Utc = Utc(1_800_000_000_000);
 const NOW: Moment = Moment(500_000);
@@ -535,4 +536,35 @@ fn strangers_forgers_and_other_clusters_are_refused() {
     let refused = |why| refusals.contains(&RecordFate::Refused(why));
     assert!(refused(RecordRefusal::Stranger) && refused(RecordRefusal::Foreign));
     assert!(other.panel().others.is_empty());
+}
+
+#[test]
+fn of_its_own_a_node_tells_each_thing_once() {
+    let mut nodes = nodes(2);
+    for node in &mut nodes {
+        node.order(WALL, intent(LogAct::Drain, "p1")).unwrap();
+        vote(node, &[Verdict::Up]);
+    }
+    let end = LogAct::Override(Permille(0));
+    nodes[0].order(WALL, intent(end, "p2")).unwrap();
+    mingle(&mut nodes);
+    let roster = roster(2);
+    let own = nodes[0].newer_own(&Have::default());
+    let taken = node(2, &roster).take(NOW, WALL, &own);
+    let whose = |fate: &RecordFate| match fate {
+        RecordFate::Order(entry) => entry.author,
+        RecordFate::Newer(_, author) => *author,
+        RecordFate::Known | RecordFate::Refused(_) => panic!("{fate:?}"),
+    };
+    let whose: Vec<Author> = taken.fates.iter().map(whose).collect();
+    assert!(whose.len() >= 4 && whose.iter().all(|one| *one == author(1)));
+    let told = nodes[0].have();
+    let years = Utc(WALL.0 + 1_000_000_000_000);
+    nodes[0].tick(NOW, years, Sight::Clear);
+    assert_ne!(nodes[0].have(), told, "an order is over");
+    assert_eq!(nodes[0].newer_own(&told), Vec::<u8>::new());
+    nodes[0].order(years, intent(LogAct::Drain, "p3")).unwrap();
+    let news = nodes[0].newer_own(&told);
+    let taken = nodes[1].take(NOW, years, &news);
+    assert_eq!(taken.fates.len(), 1, "the new one alone");
 }

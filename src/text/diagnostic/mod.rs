@@ -26,6 +26,7 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
+use self::secrets::KnownKeys;
 use self::source::{MASK, Source};
 use super::document::Document;
 
@@ -237,12 +238,14 @@ impl Diagnostics {
     /// Diagnostics about a config of one file or several.
     pub(crate) fn of_document(document: &Document) -> Self {
         let mut own = Self::default();
+        let mut known = KnownKeys::default();
         for (path, at) in document.places() {
             let text = &document.text()[at.clone()];
             own.ids.insert(path.to_owned(), FileId(own.files.len()));
             own.config.starts.push(at.start);
             own.files.push(
-                Source::new(path.to_owned(), text.as_bytes().into()).hiding(secrets::find(text)),
+                Source::new(path.to_owned(), text.as_bytes().into())
+                    .hiding(secrets::find(text, &mut known)),
             );
         }
         own.conceal(document.filled().iter().map(|(_, value)| &**value));

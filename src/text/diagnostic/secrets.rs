@@ -66,13 +66,17 @@ const BESIDE: &[&str] = &[
 /// Shortest text that is taken for the key of a cipher by its looks.
 const KEY_LENGTH: usize = 20;
 
+/// The names of keys and tables so far, which come again and again: whether they are called like secrets.
+#[derive(Debug, Default)]
+pub(super) struct KnownKeys<'t>(HashMap<&'t str, bool>);
+
 /// The parts of a text that are not to be shown, in order and apart, none over the end of a line.
-pub(super) fn find(text: &str) -> Vec<Range<usize>> {
+pub(super) fn find<'t>(text: &'t str, known: &mut KnownKeys<'t>) -> Vec<Range<usize>> {
     let mut scanner = Scanner {
         text,
         at: 0,
         header: Vec::new(),
-        known: HashMap::new(),
+        known,
         found: Vec::new(),
     };
     scanner.run();
@@ -116,13 +120,12 @@ fn looks_secret(value: &str) -> bool {
 }
 
 /// A walk through a text that may be torn anywhere.
-struct Scanner<'t> {
+struct Scanner<'t, 'k> {
     text: &'t str,
     at: usize,
     /// The table that the last header names.
     header: Vec<&'t str>,
-    /// The names of keys and tables so far, which come again and again: whether they are called like secrets.
-    known: HashMap<&'t str, bool>,
+    known: &'k mut KnownKeys<'t>,
     found: Vec<Range<usize>>,
 }
 
@@ -134,7 +137,7 @@ struct Quoted {
     closed: bool,
 }
 
-impl<'t> Scanner<'t> {
+impl<'t> Scanner<'t, '_> {
     fn run(&mut self) {
         while self.at < self.text.len() {
             let line = self.line();
@@ -160,7 +163,7 @@ impl<'t> Scanner<'t> {
     fn is_secret(&mut self, keys: &[&'t str]) -> bool {
         let mut path = self.header.iter().chain(keys);
         let is_plain = path.clone().next_back().is_none_or(|key| is_plain(key));
-        let known = &mut self.known;
+        let known = &mut self.known.0;
         let looks = |name: &&'t str| *known.entry(*name).or_insert_with(|| is_called_secret(name));
         !is_plain && path.any(looks)
     }
@@ -391,7 +394,7 @@ mod tests {
     /// The text with what is found replaced.
     fn masked(text: &str) -> String {
         let mut shown = text.to_owned();
-        for range in find(text).into_iter().rev() {
+        for range in find(text, &mut KnownKeys::default()).into_iter().rev() {
             shown.replace_range(range, "*");
         }
         shown
@@ -447,6 +450,16 @@ mod tests {
     }
 
     #[test]
+    fn names_of_one_text_are_known_in_the_next() {
+        let mut known = KnownKeys::default();
+        for _ in 0..2 {
+            assert_eq!(find("[sevice.a]\nsecrt = \"abc\"", &mut known).len(), 1);
+            assert_eq!(find("[sevice.b]\nplace = \"abc\"", &mut known).len(), 0);
+        }
+        assert!(known.0["secrt"] && !known.0["place"]);
+    }
+
+    #[test]
     fn torn_text_hides_what_may_be_the_rest_of_a_secret() {
         for (text, shown) in [
             ("secret = \"abc\nb = \"c\"", "secret = \"*\nb = \"c\""),
@@ -482,7 +495,7 @@ mod tests {
         for start in (0..text.len()).filter(|at| text.is_char_boundary(*at)) {
             for end in (start..=text.len()).filter(|at| text.is_char_boundary(*at)) {
                 let cut = &text[start..end];
-                for range in find(cut) {
+                for range in find(cut, &mut KnownKeys::default()) {
                     assert!(cut.get(range.clone()).is_some(), "{range:?} of {cut:?}");
                 }
             }

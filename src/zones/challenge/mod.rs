@@ -22,14 +22,16 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::base::ViewId;
 use crate::base::limits::CHALLENGES_WAITING;
 use crate::dns::challenges::{
     Challenge, Challenges, Misplaced, Pattern, Uncovered, place, uncovered,
 };
+use crate::dns::rr::rtype;
 use crate::dns::tsig::{self, Signer};
 use crate::dns::zone::{Edit, Presence, Zone, Zones};
 use crate::dns::{Name, message};
-use crate::plan::{TsigKey, Zoning};
+use crate::plan::{TsigKey, Zoning, version_id};
 
 use super::notice::Notice;
 use super::{Memory, Output, Reply, Ticket, ZoneEngine};
@@ -49,10 +51,11 @@ pub use order::{ChallengeName, ChallengeOrder, ChallengeRefusal, ChallengeStatus
 #[derive(Debug, Default)]
 pub(super) struct Store {
     kept: Challenges,
-    /// What is laid over the zones, by apex.
+    /// What is laid over the zones, by [`crate::plan::ZonePlan::id`].
     laid: BTreeMap<Name, Vec<Edit>>,
     /// The shared keys, ready for use.
-    keys: Vec<tsig::Key>,
+    /// By their places in the config; absent while the secret is not known.
+    keys: Vec<Option<tsig::Key>>,
     /// What wildcards no longer stand for, by the name that was set.
     uncovered: BTreeMap<Name, Uncovered>,
     queue: VecDeque<(Ticket, Ask)>,
@@ -130,9 +133,20 @@ impl Store {
         self.kept.next_expiry()
     }
 
-    /// What would be laid over the zones of a config, without taking it into force.
+    /// What would be laid over the zones of a config, by [`crate::plan::ZonePlan::id`], without taking it into force: a challenge is
+    /// in every version of its zone, since an authority may ask from any network.
     pub(super) fn wanted(&self, zoning: &Zoning, zones: &Zones) -> BTreeMap<Name, Vec<Edit>> {
-        self.kept.edits(zones, &zoning.acme.names)
+        let patterns = &zoning.acme.names;
+        let mut wanted = self.kept.edits(zones, patterns);
+        for (index, seen) in zones.views().iter().enumerate() {
+            let view = Some(ViewId::from_index(index));
+            let edits = self.kept.edits(seen, patterns).into_iter();
+            wanted.extend(edits.filter_map(|(apex, edits)| {
+                zones.version(&apex, view)?;
+                Some((version_id(&apex, Some(zoning.views.name(view)))?, edits))
+            }));
+        }
+        wanted
     }
 }
 
@@ -387,16 +401,20 @@ impl ZoneEngine {
 
     /// The zone that a name is set in, where these names may be set.
     fn placed(&self, name: &Name, patterns: &[Pattern]) -> Result<Name, Misplaced> {
-        let apex = place(&self.served, name, patterns)?.apex().clone();
-        if let Some(base) = self.unshown(&apex) {
+        let zones = looked_in(&self.served, name);
+        let apex = place(zones, name, patterns)?.apex().clone();
+        let view = zones.of(&apex).and_then(|served| served.view);
+        let view = view.map(|own| self.zoning.views.name(Some(own)));
+        let base = version_id(&apex, view).and_then(|id| self.unshown(&id));
+        if let Some(base) = base {
             place(&Zones::new(vec![base]), name, patterns)?;
         }
         Ok(apex)
     }
 
     /// The data of a zone that is not answered now; a challenge is to have its place there once it is.
-    fn unshown(&self, apex: &Name) -> Option<Arc<Zone>> {
-        let zone = &self.zones[*self.places.get(apex)?];
+    fn unshown(&self, id: &Name) -> Option<Arc<Zone>> {
+        let zone = &self.zones[*self.places.get(id)?];
         let is_shown = zone.composed.zone.presence() == Presence::Loaded;
         let has_data = zone.base.presence() == Presence::Loaded;
         (has_data && !is_shown).then(|| Arc::clone(&zone.base))
@@ -405,7 +423,7 @@ impl ZoneEngine {
     /// What a wildcard no longer stands for once a name is set, or stands for no longer since it was.
     fn uncovered(&self, name: &Name) -> Option<Uncovered> {
         let known = self.challenges.uncovered.get(name).cloned();
-        known.or_else(|| uncovered(&self.served, name))
+        known.or_else(|| uncovered(looked_in(&self.served, name), name))
     }
 
     /// Remembers that a name which is served now took others out of a wildcard, and says so the first time.
@@ -425,7 +443,7 @@ impl ZoneEngine {
         let owners = self.challenges.laid.values().flatten();
         let names: Vec<Name> = owners.map(|edit| edit.owner.clone()).collect();
         for name in names {
-            if let Some(uncovered) = uncovered(zones, &name) {
+            if let Some(uncovered) = uncovered(looked_in(zones, &name), &name) {
                 self.note(&name, uncovered);
             }
         }
@@ -452,6 +470,14 @@ impl ZoneEngine {
     }
 }
 
+/// The zones in which a name is looked for: the default's, or where that has none those of the first view that has one.
+fn looked_in<'z>(zones: &'z Zones, name: &Name) -> &'z Zones {
+    let has = |zones: &&Zones| zones.find(name.as_wire(), rtype::TXT).is_some();
+    let views = zones.views().iter().map(|own| &**own);
+    let mut all = std::iter::once(zones).chain(views);
+    all.find(has).unwrap_or(zones)
+}
+
 /// What became of a wildcard, for a person.
 fn in_words(uncovered: &Uncovered) -> String {
     let Uncovered { name, wildcard } = uncovered;
@@ -460,3 +486,6 @@ fn in_words(uncovered: &Uncovered) -> String {
          (RFC 4592, section 2.2.2): give it records of its own"
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Challenge, Then};
+use super::{Challenge, Then, looked_in};
 use crate::base::Span;
 use crate::dns::challenges::{Uncovered, owner};
 use crate::dns::rr::rtype;
@@ -146,7 +146,8 @@ impl ZoneEngine {
         match target {
             ChallengeName::Exact(name) => name,
             ChallengeName::OfDomain(domain) => {
-                owner(&self.served, &domain, &self.zoning.acme.names)
+                let zones = looked_in(&self.served, &domain);
+                owner(zones, &domain, &self.zoning.acme.names)
             }
         }
     }

@@ -4,7 +4,7 @@
 //! nobody learns by prerequisites what a query would not tell. All changes of one message are made,
 //! or none. A key can do nothing but set TXT records of names that it is granted: those that `[acme]` lists for it, or
 //! every `_acme-challenge` name. The rest is REFUSED, and says nothing of the zone; the log says why.
-use super::{Challenge, KeyChangeStage, Then};
+use super::{Challenge, KeyChangeStage, Then, looked_in};
 use crate::base::limits::UPDATE_RECORDS;
 use crate::dns::challenges::{Full, Uncovered};
 use crate::dns::rr::{rcode, rtype};
@@ -31,7 +31,7 @@ impl ZoneEngine {
     /// Begins to carry an update out.
     pub(super) fn update(&mut self, ticket: Ticket, message: Vec<u8>) {
         let now = self.seconds();
-        let reply = match tsig::check(&self.challenges.keys, &message, now) {
+        let reply = match tsig::check(self.challenges.keys.iter().flatten(), &message, now) {
             Ok(Checked::Signed(signer)) => return self.update_as(ticket, signer, message),
             Ok(Checked::Unsigned) => {
                 self.tell(Notice::warn("update_refused", "it bears no signature"));
@@ -101,7 +101,8 @@ impl ZoneEngine {
         message: &[u8],
     ) -> Result<Option<(usize, Update)>, Refusal> {
         let mut keys = self.challenges.keys.iter();
-        let key = keys.position(|key| key.name() == signer.key().name());
+        let is_signers = |key: &tsig::Key| key.name() == signer.key().name();
+        let key = keys.position(|key| key.as_ref().is_some_and(is_signers));
         let is_known = |key: &usize| self.zoning.dynamic.knows(&[Declarer::Key(*key)]);
         let Some(key) = key.filter(is_known) else {
             return Ok(None);
@@ -185,7 +186,8 @@ impl ZoneEngine {
         })?;
         let update = update::read(message).map_err(unread)?;
         let zones = std::sync::Arc::clone(&self.served);
-        let zone = zones.of(&update.zone).map(|served| &*served.zone);
+        let zone = looked_in(&zones, &update.zone).of(&update.zone);
+        let zone = zone.map(|served| &*served.zone);
         let zone = zone.ok_or_else(|| {
             let why = format!("{} is none of our zones", update.zone);
             refusal(rcode::NOTAUTH, why)
@@ -208,7 +210,7 @@ impl ZoneEngine {
     fn grant(&self, signer: &Signer) -> Option<Grant> {
         let mut grants = self.zoning.acme.grants.iter();
         let is_it = |grant: &&Grant| {
-            let key = self.challenges.keys.get(grant.key);
+            let key = self.challenges.keys.get(grant.key).and_then(Option::as_ref);
             key.is_some_and(|key| key.name() == signer.key().name())
         };
         grants.find(is_it).cloned()

@@ -63,6 +63,9 @@ roots = "tls/chain.pem"
 file = "shared.toml"
 keys = ["ed25519:c8363596e45ef4268b3b5ed7af3034b8c18ec56e5768fe3e7f0e63565e275e03"]
 #@ [cluster.distribute]
+[cluster.nats]
+servers = ["nats://127.0.0.1:4222"]
+#@ [cluster.nats]
 [[cluster.nodes]]
 name = "fra1"
 key = "ed25519:c8363596e45ef4268b3b5ed7af3034b8c18ec56e5768fe3e7f0e63565e275e03"

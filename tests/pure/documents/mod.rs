@@ -10,6 +10,7 @@ mod dashboards;
 mod defaults;
 mod events;
 mod links;
+mod proofs;
 mod words;
 
 use std::fs;

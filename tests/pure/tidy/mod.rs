@@ -164,9 +164,11 @@ fn files_are_short_and_introduced() {
             "{}: no module comment",
             path.display()
         );
+        // In two parts, or this line would be one.
+        let leftover = ["FIX", "ME"].concat();
         assert!(
-            !text.contains("FIXME"),
-            "{}: leftover FIXME",
+            !text.contains(&leftover),
+            "{}: leftover {leftover}",
             path.display()
         );
     }

@@ -1,6 +1,5 @@
 //! Three nodes that speak to each other: what two of them see counts, and whatever becomes of one, the others go on.
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -16,7 +15,7 @@ use waypost::share::AuthorSeal;
 
 use crate::membership::NodeAuthority;
 use crate::page;
-use crate::world::{CONFIG, Process, World, ZONE, dig, get_at, repository, run, wait_for};
+use crate::world::{CONFIG, Process, World, ZONE, dig, get_at, run, wait_for};
 
 /// Nodes by name, in order of their addresses.
 const NAMES: [&str; 3] = ["fra1", "sin1", "tor1"];
@@ -252,33 +251,15 @@ fn nodes_go_on_whatever_becomes_of_one() {
 /// The page of one node shows whom each hears, and that one has died.
 #[test]
 fn the_page_shows_who_hears_whom() {
-    page::packages();
     let world = World::new();
     write_configs(&world);
     let mut nodes = [0, 1, 2].map(|node| Some(start(&world, node)));
-    let pictures = std::env::var_os("PICTURES").map(std::path::PathBuf::from);
-    let pictures = pictures.unwrap_or_else(|| world.path("pictures"));
-    fs::create_dir_all(&pictures).unwrap();
-    let script = repository("ui/test/cluster.mjs");
     let url = format!("http://{}:8053/", address(0));
-    let arguments = [script.to_str().unwrap(), &url, pictures.to_str().unwrap()];
-    let mut driver = page::node(&arguments, &world.path("."));
-    let mut answers = driver.stdin.take().unwrap();
-    let mut told = Vec::new();
-    for line in BufReader::new(driver.stdout.take().unwrap()).lines() {
-        let line = line.unwrap();
-        if line == "WORLD kill" {
-            nodes[2].take().unwrap().kill();
-            writeln!(answers, "done").unwrap();
-        }
-        told.push(line);
-    }
-    let well = driver.wait().unwrap().success();
-    assert!(
-        well && told.last().is_some_and(|line| line == "DRIVEN"),
-        "{}",
-        told.join("\n")
-    );
+    let arguments = [&*url, &page::pictures(&world)];
+    page::drive(("cluster.mjs", &arguments), &world.path("."), |what| {
+        assert_eq!(what, "kill");
+        nodes[2].take().unwrap().kill();
+    });
 }
 
 /// Three nodes, an outage, a node that is cut off and one that is killed: the demo judges itself.

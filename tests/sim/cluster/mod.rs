@@ -8,7 +8,11 @@
 //! | `declared` | what is declared on one node, and comes to all |
 //! | `engines`, `site` | the same with a whole engine on each node: what the cluster's ruling does to health and answers |
 //! | `regions` | clients of regions whose own vantages see otherwise than the rest |
+//! | `rosters` | a roster that has changed on some of the nodes |
+//! | `secrets` | secrets that all nodes have in common: no cookie of one is refused by another |
 //! | `releases` | releases of the shared config: in waves, halted, refused |
+//! | `scale` | fifteen vantages and many followers: what each carries, and the time until all rule the same |
+//! | `partitions` | a table of partitions, row by row |
 //! | `model` | three nodes and every interleaving: votes, orders, isolation, being alone |
 //!
 //! A world is rough for some minutes, then everything heals but the liars, and all must come to the same. `CLUSTER_SEEDS` says how
@@ -18,8 +22,12 @@ mod declared;
 mod engines;
 mod model;
 mod nodes;
+mod partitions;
 mod regions;
 mod releases;
+mod rosters;
+mod scale;
+mod secrets;
 mod site;
 mod world;
 

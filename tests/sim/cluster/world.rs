@@ -38,6 +38,8 @@ pub(super) struct Cut {
     bridge: Option<usize>,
     /// What the near side sends is lost, what the other sends is not.
     one_way: bool,
+    /// Nobody hears anybody.
+    all: bool,
     /// Nodes whose probes fail, too.
     pub(super) blind: BTreeSet<usize>,
 }
@@ -47,6 +49,14 @@ impl Cut {
     pub(super) fn around(near: impl IntoIterator<Item = usize>) -> Self {
         Self {
             near: near.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// A cut of all links.
+    pub(super) fn of_all() -> Self {
+        Self {
+            all: true,
             ..Self::default()
         }
     }
@@ -67,12 +77,16 @@ impl Cut {
             near,
             bridge,
             one_way: draws.chance(250),
+            all: false,
             blind,
         }
     }
 
     /// Tells that what one node sends another gets through.
     pub(super) fn is_passed(&self, from: usize, to: usize) -> bool {
+        if self.all {
+            return false;
+        }
         if [Some(from), Some(to)].contains(&self.bridge) {
             return true;
         }

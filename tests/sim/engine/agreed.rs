@@ -455,3 +455,24 @@ fn a_node_has_one_drain_of_a_scope_and_what_is_its_own_alone_stays() {
     let whole = request(Action::Force(Override::Share(Permille::FULL)), "m0", "ada");
     assert_eq!(nodes[0].order(whole), Err(Disagreed::Nothing));
 }
+
+/// Whoever orders the same for longer, and for another reason, is quoted alike everywhere.
+#[test]
+fn a_drain_that_is_given_anew_has_its_new_reason_and_end_on_all_nodes() {
+    let mut nodes = world(&stepwise(), &[0, 0, 0]);
+    run(&mut nodes, 20_000, well);
+    let short = until(request(Action::Drain, "m0", "ada"), &nodes[0], None, 30_000);
+    nodes[0].order(short).unwrap();
+    run(&mut nodes, 25_000, well);
+    let mut longer = until(request(Action::Drain, "m0", "ada"), &nodes[0], None, 90_000);
+    longer.order.reason = "power".to_owned();
+    nodes[0].order(longer).unwrap();
+    run(&mut nodes, 70_000, well);
+    for node in &nodes {
+        let held = node.desk.engine.orders(node.desk.now).held;
+        let reasons: Vec<&str> = held.iter().map(|one| &*one.record.order.reason).collect();
+        assert_eq!(reasons, ["power"]);
+    }
+    run(&mut nodes, 130_000, well);
+    assert!(nodes.iter().all(|node| node.held().is_empty()));
+}

@@ -4,6 +4,8 @@
 //! A word of a node reaches another at some time while nothing is between them; a key's secret follows when somebody has it who is heard.
 //! A cut lasts for longer than every wait of a rollover together. A node that begins answers once it has heard most of the
 //! others and has their keys, or after a while; one that comes from a backup is not cut off, which nobody could stand.
+//! At times one begins with a clock that is a year ahead, at times it makes the first keys; later that clock is set right while it runs, or it
+//! begins anew with one that is right: meanwhile nobody takes what it signs.
 //! The parent follows CDS once all nodes have the same, and what it has is said on any of them.
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,10 +18,11 @@ use waypost::keys::{
 use super::model::{Caches, Random, World, truth};
 
 /// Seconds that things go wrong, and after that.
-const ROUGH: u64 = 9000;
+const ROUGH: u64 = 15_000;
 const QUIET: u64 = 5000;
 /// Seconds for which a node that begins waits to hear the others.
 const PATIENCE: u64 = 15;
+const YEAR: u64 = 365 * 86_400;
 
 /// A step of the rules that is taken out, to see it found out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +53,8 @@ struct Node {
     down_until: u64,
     /// Nothing reaches it or leaves it until then.
     cut_until: u64,
+    /// Set while its clock is a year ahead.
+    is_wrong: bool,
 }
 
 struct Fleet {
@@ -66,7 +71,10 @@ struct Fleet {
     tags: u16,
     removed: usize,
     restored: usize,
+    righted: usize,
     met: usize,
+    /// Set if the first keys were made by a clock that is wrong.
+    began_wrong: bool,
 }
 
 fn told(ring: &Ring) -> ToldRing {
@@ -115,6 +123,7 @@ impl Fleet {
             is_restored: false,
             down_until: 0,
             cut_until: 0,
+            is_wrong: false,
         };
         let nodes = (0..count).map(|_| node(&mut random)).collect();
         let mut fleet = Self {
@@ -131,13 +140,18 @@ impl Fleet {
             tags: 0,
             removed: 0,
             restored: 0,
+            righted: 0,
             met: 0,
+            began_wrong: false,
         };
         let roles = match fleet.random.once_in(2) {
             true => &[Role::Csk][..],
             false => &[Role::Ksk, Role::Zsk],
         };
-        fleet.add(0, roles, Time(100_000));
+        fleet.began_wrong = fleet.random.once_in(4);
+        fleet.nodes[0].is_wrong = fleet.began_wrong;
+        let clock = fleet.clock(0);
+        fleet.add(0, roles, clock);
         fleet
     }
 
@@ -156,7 +170,9 @@ impl Fleet {
     }
 
     fn clock(&self, number: usize) -> Time {
-        Time(self.now + self.nodes[number].skew - self.world.skew)
+        let node = &self.nodes[number];
+        let wrong = if node.is_wrong { YEAR } else { 0 };
+        Time(self.now + node.skew + wrong - self.world.skew)
     }
 
     fn reaches(&self, one: usize, other: usize) -> bool {
@@ -180,7 +196,9 @@ impl Fleet {
             self.mishap();
         }
         for node in self.nodes.iter().filter(|node| node.waits.is_none()) {
-            if let Some(view) = &node.view {
+            if let Some(view) = &node.view
+                && !node.is_wrong
+            {
                 self.caches
                     .see(view, &node.lingering, self.now, &self.world);
             }
@@ -277,7 +295,9 @@ impl Fleet {
                 .heard
                 .values()
                 .all(|(told, _)| told.ring.live().all(|key| node.held.contains(&key.id)));
-            let is_heard = 2 * (node.heard.len() + 1) > most && has_all;
+            let heard = node.heard.values();
+            let heard = heard.filter(|(told, _)| !told.ring.is_ahead(clock)).count();
+            let is_heard = 2 * (heard + 1) > most && has_all;
             if !is_heard && now.saturating_sub(since) < PATIENCE && fault != Fault::AnswersAtOnce {
                 return;
             }
@@ -344,17 +364,20 @@ impl Fleet {
         if self.nodes.iter().any(|node| node.is_restored) {
             return;
         }
+        let mut nodes = self.nodes.iter();
+        let is_whole = nodes.all(|node| node.cut_until <= now && node.down_until <= now);
         match self.random.below(400) {
             0 => {
                 let long = self.random.below(1500);
                 self.nodes[number].cut_until = now + long;
             }
             1 => self.crash(number),
-            2 if self
-                .nodes
-                .iter()
-                .all(|node| node.cut_until <= now && node.down_until <= now) =>
-            {
+            3 if self.nodes.iter().all(|node| !node.is_wrong) => {
+                self.crash(number);
+                self.nodes[number].is_wrong = true;
+            }
+            4..8 if self.nodes[number].is_wrong && is_whole => self.right(number),
+            2 if is_whole => {
                 let node = &self.nodes[number];
                 let count = node.backups.len() as u64;
                 if node.waits.is_some() || count == 0 {
@@ -370,6 +393,20 @@ impl Fleet {
             }
             _ => {}
         }
+    }
+
+    /// Sets a node's clock right: while it runs, or for its next start. Nothing is signed with a ring that gives way, and what was signed
+    /// before by the clock that was wrong validates nowhere.
+    fn right(&mut self, number: usize) {
+        let runs = self.nodes[number].waits.is_none() && self.random.once_in(2);
+        if !runs {
+            self.crash(number);
+        }
+        let node = &mut self.nodes[number];
+        (node.is_wrong, node.is_restored) = (false, !runs);
+        node.view = None;
+        node.lingering.clear();
+        self.righted += 1;
     }
 
     fn crash(&mut self, number: usize) {
@@ -473,6 +510,11 @@ impl Fleet {
     fn quiet(&mut self) {
         self.rough = false;
         (self.policy.zsk_lifetime, self.policy.ksk_lifetime) = (None, None);
+        for number in 0..self.nodes.len() {
+            if self.nodes[number].is_wrong {
+                self.right(number);
+            }
+        }
         for node in &mut self.nodes {
             (node.cut_until, node.down_until) = (0, node.down_until.min(self.now));
         }
@@ -484,8 +526,9 @@ impl Fleet {
     }
 }
 
-/// Goes through a world; how many keys were removed, nodes brought back, and rollovers begun twice.
-fn go(seed: u64, fault: Fault) -> Result<(usize, usize, usize), String> {
+/// Goes through a world; how many keys were removed, nodes brought back, clocks set right, rollovers begun twice, and first keys made by a
+/// clock that is wrong.
+fn go(seed: u64, fault: Fault) -> Result<[usize; 5], String> {
     let mut fleet = Fleet::new(seed, fault);
     for _ in 0..ROUGH {
         fleet.tick()?;
@@ -504,35 +547,55 @@ fn go(seed: u64, fault: Fault) -> Result<(usize, usize, usize), String> {
     for number in 0..fleet.nodes.len() {
         let ring = &fleet.nodes[number].ring;
         let ahead = ring.prospects_among(&fleet.policy, &fleet.fellows(number));
-        if !ahead.is_empty() || fleet.live(number) != first {
+        if !ahead.is_empty() || fleet.live(number) != first || ring.signed.is_none() {
             return Err(format!("never ends: node {number} {ahead:?}\n{ring:#?}"));
         }
     }
-    Ok((fleet.removed, fleet.restored, fleet.met))
+    let began_wrong = usize::from(fleet.began_wrong);
+    Ok([
+        fleet.removed,
+        fleet.restored,
+        fleet.righted,
+        fleet.met,
+        began_wrong,
+    ])
 }
 
 fn seeds() -> u64 {
-    let asked = std::env::var("KEYS_SEEDS").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(24)
+    number("KEYS_SEEDS", 24)
+}
+
+fn first() -> u64 {
+    number("KEYS_FIRST", 0)
+}
+
+fn number(name: &str, usual: u64) -> u64 {
+    let asked = std::env::var(name).ok();
+    asked.and_then(|text| text.parse().ok()).unwrap_or(usual)
 }
 
 #[test]
 fn nodes_with_keys_of_their_own_are_never_bogus_and_come_to_the_same() {
-    let (mut removed, mut restored, mut met) = (0, 0, 0);
-    for seed in 0..seeds() {
+    let mut sums = [0; 5];
+    for seed in first()..first() + seeds() {
         match go(seed, Fault::None) {
-            Ok((gone, back, twice)) => {
-                removed += gone;
-                restored += back;
-                met += twice;
-            }
+            Ok(counts) => sums
+                .iter_mut()
+                .zip(counts)
+                .for_each(|(sum, own)| *sum += own),
             Err(bogus) => panic!("seed {seed}: {bogus}"),
         }
     }
+    let [removed, restored, righted, met, began_wrong] = sums;
     let least = usize::try_from(seeds()).unwrap();
     assert!(removed > 5 * least, "only {removed} removals");
     assert!(restored > least, "only {restored} backups");
+    assert!(righted > least, "only {righted} clocks set right");
     assert!(met > least / 2, "only {met} rollovers on two nodes at once");
+    assert!(
+        began_wrong > least / 8,
+        "only {began_wrong} first keys of a wrong clock"
+    );
 }
 
 /// The model can fail: each rule is needed.

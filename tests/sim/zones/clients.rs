@@ -103,7 +103,7 @@ impl Clients {
         let rdata = rdata.map_or(&[][..], Vec::as_slice);
         message.extend_from_slice(&u16::try_from(rdata.len()).unwrap().to_be_bytes());
         message.extend_from_slice(rdata);
-        Signer::request(&update_key().key()).sign(&mut message, now);
+        Signer::request(&update_key().key().unwrap()).sign(&mut message, now);
         Some(message)
     }
 

@@ -42,7 +42,7 @@ pub(super) fn update_key() -> TsigKey {
     TsigKey {
         name: name("acme.key"),
         algorithm: tsig::Algorithm::Sha256,
-        secret: Secret("c2VjcmV0".to_owned()),
+        secret: Some(Secret("c2VjcmV0".to_owned())),
     }
 }
 
@@ -104,22 +104,28 @@ impl ZoneSetup {
             view: None,
             id: self.apex.clone(),
             file: Some(PathBuf::from(format!("/zones/{}", self.apex))),
-            dnssec: self.dnssec.clone(),
-            outgoing: self.is_given.then(|| Outgoing {
-                to: Vec::new(),
-                notify: vec![SocketAddr::from(([127, 0, 0, 9], 53))],
-                key: None,
-                render_for: IpAddr::from([192, 0, 2, 7]),
-                render_strict: Some(JurisdictionId(0)),
-                min_interval: self.min_interval,
-                sources: Sources::default(),
-            }),
-            incoming: self.is_secondary.then_some(Incoming {
-                primaries,
-                key: None,
-                max_size: u64::MAX,
-                sources: Sources::default(),
-            }),
+            dnssec: self.dnssec.clone().map(Box::new),
+            outgoing: self
+                .is_given
+                .then(|| Outgoing {
+                    to: Vec::new(),
+                    notify: vec![SocketAddr::from(([127, 0, 0, 9], 53))],
+                    key: None,
+                    render_for: IpAddr::from([192, 0, 2, 7]),
+                    render_strict: Some(JurisdictionId(0)),
+                    min_interval: self.min_interval,
+                    sources: Sources::default(),
+                })
+                .map(Box::new),
+            incoming: self
+                .is_secondary
+                .then_some(Incoming {
+                    primaries,
+                    key: None,
+                    max_size: u64::MAX,
+                    sources: Sources::default(),
+                })
+                .map(Box::new),
             mounts: self.mounts(),
             is_catalog: false,
             listed_by: None,

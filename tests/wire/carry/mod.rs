@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use waypost::base::Span;
-use waypost::io::carry::SharedCopy;
-use waypost::io::carry::peers::{PeerTools, Peers};
+use waypost::io::carry::peers::Peers;
+use waypost::io::carry::{CarrierTools, SharedCopy};
 use waypost::io::clock::Clock;
 use waypost::io::metrics::Metrics;
 use waypost::plan::{ClusterFiles, ClusterNode, ClusterPart, ClusterRules};
@@ -100,11 +100,13 @@ impl Site {
             up_while: None,
             withdraw: None,
             distribute: None,
+            roll_cookies: Span(u64::MAX),
             listen: vec![self.address(node)],
             peers: asked
                 .iter()
                 .map(|at| self.address(*at).to_string())
                 .collect(),
+            nats: None,
             files: ClusterFiles {
                 seal: self.path("unused"),
                 certificate: self.path(&format!("{name}.pem")),
@@ -123,7 +125,7 @@ impl Site {
     fn start_by(&self, node: usize, rules: ClusterRules) -> Node {
         let clock = Clock::start();
         let (rules, metrics) = (Arc::new(rules), Arc::new(Metrics::new(clock)));
-        let tools = PeerTools {
+        let tools = CarrierTools {
             copy: copy(node, &rules, clock),
             clock,
             metrics: Arc::clone(&metrics),

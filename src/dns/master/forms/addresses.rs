@@ -91,7 +91,24 @@ pub(super) const A6: Field = Field {
 
 /// A word as an IPv4 address.
 pub(super) fn v4(word: &[u8]) -> Option<Ipv4Addr> {
-    std::str::from_utf8(word).ok()?.parse().ok()
+    let (mut octets, mut rest) = ([0; 4], word);
+    for (place, octet) in octets.iter_mut().enumerate() {
+        if place > 0 {
+            rest = rest.strip_prefix(b".")?;
+        }
+        let (mut value, mut digits) = (0_u16, 0);
+        while let Some((&digit @ b'0'..=b'9', tail)) = rest.split_first()
+            && digits < 3
+        {
+            value = value * 10 + u16::from(digit - b'0');
+            digits += 1;
+            rest = tail;
+        }
+        // No zeros in front: some take these for octal.
+        let is_plain = matches!((digits, value), (1, _) | (2, 10..) | (3, 100..));
+        *octet = u8::try_from(value).ok().filter(|_| is_plain)?;
+    }
+    rest.is_empty().then(|| Ipv4Addr::from(octets))
 }
 
 /// A word as an IPv6 address.
@@ -172,5 +189,41 @@ pub(super) fn show_gateway(kind: u8, rest: &mut &[u8], text: &mut String) -> Opt
         1 => (V4.show)(rest, text),
         2 => (V6.show)(rest, text),
         _ => (NAME.show)(rest, text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Draws;
+
+    /// As the standard library reads them.
+    #[test]
+    fn an_address_is_four_numbers_without_zeros_in_front() {
+        let mut draws = Draws::from_seed(3);
+        let parts = [
+            "0", "1", "25", "255", "256", "01", "00", "1000", "", "a", "-1", "99",
+        ];
+        let mut counts = [0, 0];
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for place in 0..4 + usize::from(draws.chance(50)) - usize::from(draws.chance(50)) {
+                let good = if draws.chance(900) {
+                    4
+                } else {
+                    parts.len() as u64
+                };
+                text += if place > 0 && !draws.chance(10) {
+                    "."
+                } else {
+                    ""
+                };
+                text += parts[usize::try_from(draws.below(good)).unwrap()];
+            }
+            let read = v4(text.as_bytes());
+            assert_eq!(read, text.parse().ok(), "{text}");
+            counts[usize::from(read.is_some())] += 1;
+        }
+        assert!(counts.iter().all(|count| *count > 2000), "{counts:?}");
     }
 }

@@ -148,6 +148,15 @@ impl SortKey {
 
     /// Goes one label down.
     pub(super) fn descend(&mut self, label: &[u8]) {
+        let end = self.length + label.len();
+        if let Some(place) = self.octets.get_mut(self.length..end)
+            && label.iter().fold(u8::MAX, |least, octet| least.min(*octet)) > 1
+        {
+            place.copy_from_slice(label);
+            place.make_ascii_lowercase();
+            self.length = end;
+            return self.put(0);
+        }
         for &octet in label {
             match octet {
                 0 | 1 => {

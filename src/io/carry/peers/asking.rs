@@ -15,16 +15,18 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::carriage::{PeerCarriage, PeerQuestion, duration};
+use super::carriage::{PeerCarriage, PeerQuestion};
 use super::credentials;
-use super::pace::PeerPace;
 use super::ring::AskedFor;
-use super::troubles::ToldTrouble;
 use crate::base::limits::{
     CLUSTER_BUNDLE_BYTES, CLUSTER_CONNECTION, CLUSTER_HANDSHAKE, CLUSTER_POLL,
 };
+use crate::io::carry::CarrierKind;
+use crate::io::carry::pace::PeerPace;
+use crate::io::carry::tools::duration;
+use crate::io::carry::troubles::{self, ToldTrouble};
 use crate::io::metrics::{CarriedWay, PeerTrouble};
-use crate::share::{RecordFate, RecordRefusal, TakenBundle};
+use crate::share::{Have, TakenBundle};
 
 /// Time between two attempts, and that to wait where an answer brought nothing.
 const RETRY: Duration = Duration::from_secs(1);
@@ -40,6 +42,8 @@ struct PeerTalk<'c> {
     member: &'c str,
     requests: SendRequest<Full<Bytes>>,
     pace: PeerPace,
+    /// The positions that it has been told, in the last question that it answered.
+    told: Option<Have>,
 }
 
 /// Asks a peer until the task is ended; a peer that is this node itself only once.
@@ -51,6 +55,10 @@ pub(super) async fn ask_for_ever(carriage: Arc<PeerCarriage>, address: String) {
             return;
         }
         if let Err(told) = conversed {
+            if told.0 != PeerTrouble::Broken {
+                let untimely = (told.0 == PeerTrouble::Untimely).then(|| told.1.clone());
+                carriage.tools.copy.shows_untimely(&address, untimely);
+            }
             carriage.troubles.tell(&member, &address, &told);
             sleep(RETRY).await;
         }
@@ -87,9 +95,21 @@ async fn converse(
         member,
         requests,
         pace: PeerPace::start(),
+        told: None,
     };
     let talk = timeout(duration(CLUSTER_CONNECTION), asking.talk()).await;
-    talk.unwrap_or(Ok(()))
+    drop(asking);
+    let told = match talk {
+        Ok(Err(told)) => told,
+        Ok(Ok(())) | Err(_) => return Ok(()),
+    };
+    // The peer's last word may have come before the question was asked, which then met a connection that is closed, and no more.
+    if told.0 == PeerTrouble::Broken
+        && let Ok(Some(Ok(Err(error)))) = timeout(RETRY, beside.join_next()).await
+    {
+        return Err(broken(&error));
+    }
+    Err(told)
 }
 
 async fn connect(
@@ -110,7 +130,7 @@ async fn connect(
     let shaken = timeout(patience, connector.connect(name, stream)).await;
     let slow = |_| (PeerTrouble::Slow, "the handshake takes too long".to_owned());
     let shaken = shaken.map_err(slow)?;
-    shaken.map_err(|error| (PeerTrouble::Handshake, error.to_string()))
+    shaken.map_err(|error| troubles::refused(&error))
 }
 
 impl PeerTalk<'_> {
@@ -118,7 +138,7 @@ impl PeerTalk<'_> {
     async fn talk(&mut self) -> Result<(), ToldTrouble> {
         let mut is_first = true;
         loop {
-            if !credentials::is_admitted(self.member, &self.carriage.tools.copy) {
+            if !self.carriage.tools.copy.listens_to(self.member) {
                 let why = "it is revoked, and not asked any more";
                 return Err((PeerTrouble::Revoked, why.to_owned()));
             }
@@ -137,6 +157,8 @@ impl PeerTalk<'_> {
             }
             if std::mem::take(&mut is_first) {
                 self.carriage.troubles.heard(self.member, self.address);
+                let copy = &self.carriage.tools.copy;
+                copy.shows_untimely(self.address, None);
             }
         }
     }
@@ -155,9 +177,9 @@ impl PeerTalk<'_> {
         self.carriage
             .ring
             .heard(self.address, self.member, self.now());
-        let taken = tools.copy.take(&bundle);
+        let taken = tools.copy.take(&bundle, CarrierKind::Peers);
         self.look_at(&taken)?;
-        if question != PeerQuestion::State && !is_worth_it(&taken) {
+        if question != PeerQuestion::State && !taken.is_worth_more() {
             sleep_until(asked + RETRY).await;
         }
         Ok(())
@@ -165,10 +187,14 @@ impl PeerTalk<'_> {
 
     async fn exchange(&mut self, question: PeerQuestion) -> Result<Bytes, ToldTrouble> {
         let tools = &self.carriage.tools;
-        let have = tools.copy.have();
-        tools.metrics.carried(CarriedWay::Out, have.len());
+        let have = tools.copy.look(|cluster, _, _| cluster.have());
+        let body = match &self.told {
+            Some(told) => have.pack_after(told),
+            None => have.pack(),
+        };
+        tools.metrics.carried(CarriedWay::Out, body.len());
         let request = Request::post(format!("https://cluster{}", question.path()));
-        let request = request.body(Full::new(Bytes::from(have)));
+        let request = request.body(Full::new(Bytes::from(body)));
         let request = request.expect("the paths are constants");
         let ready = self.requests.ready().await;
         ready.map_err(|error| broken(&error))?;
@@ -190,39 +216,22 @@ impl PeerTalk<'_> {
             }
             broken(&*error)
         })?;
+        self.told = Some(have);
         Ok(body.to_bytes())
     }
 
     /// Says what is wrong with what came.
     fn look_at(&self, taken: &TakenBundle) -> Result<(), ToldTrouble> {
-        if taken.garbled.is_some() {
-            let why = "what it gives are no records, or such of another version";
-            return Err((PeerTrouble::Garbled, why.to_owned()));
-        }
-        let is_forged = |fate: &&RecordFate| {
-            let RecordFate::Refused(why) = fate else {
-                return false;
-            };
-            match why {
-                RecordRefusal::Garbled(_) | RecordRefusal::Foreign | RecordRefusal::Forged => true,
-                RecordRefusal::Stranger
-                | RecordRefusal::Revoked
-                | RecordRefusal::Ahead
-                | RecordRefusal::Spent
-                | RecordRefusal::Twin => false,
+        match troubles::wrong_with(taken) {
+            Some(told @ (PeerTrouble::Garbled, _)) => Err(told),
+            Some(told) => {
+                self.carriage
+                    .troubles
+                    .tell(self.member, self.address, &told);
+                Ok(())
             }
-        };
-        let forged = taken.fates.iter().filter(is_forged).count();
-        if forged > 0 {
-            let why = format!(
-                "{forged} records that it gives are not signed by their author, of another cluster, or of another version"
-            );
-            let told = (PeerTrouble::Forged, why);
-            self.carriage
-                .troubles
-                .tell(self.member, self.address, &told);
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn asked_for(&self) -> AskedFor {
@@ -234,13 +243,6 @@ impl PeerTalk<'_> {
     }
 }
 
-/// Tells that half of what came was new, at least.
-fn is_worth_it(taken: &TakenBundle) -> bool {
-    let is_new = |fate: &&RecordFate| matches!(fate, RecordFate::Order(_) | RecordFate::Newer(..));
-    let new = taken.fates.iter().filter(is_new).count();
-    new > 0 && new * 2 >= taken.fates.len()
-}
-
 /// A connection that broke, or that one of the two would not have: with TLS 1.3 a server sees the client's certificate last.
 fn broken(error: &(dyn Error + 'static)) -> ToldTrouble {
     let mut last = error;
@@ -248,10 +250,14 @@ fn broken(error: &(dyn Error + 'static)) -> ToldTrouble {
         let inner = last.downcast_ref::<std::io::Error>();
         let inner = inner.and_then(|error| error.get_ref());
         if let Some(own) = inner.and_then(|own| own.downcast_ref::<rustls::Error>()) {
-            return (PeerTrouble::Handshake, own.to_string());
+            return troubles::refused_by_tls(own);
         }
         match last.source() {
             Some(source) => last = source,
+            // HTTP has kept the words of what TLS said, and no more.
+            None if last.to_string() == troubles::untimely_by_theirs().to_string() => {
+                return troubles::refused_by_tls(&troubles::untimely_by_theirs());
+            }
             None => return (PeerTrouble::Broken, last.to_string()),
         }
     }

@@ -1,30 +1,15 @@
 //! The things that those who ask and those who answer have in common.
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::ring::PeerRing;
-use super::troubles::Troubles;
-use crate::base::Span;
-use crate::io::carry::SharedCopy;
-use crate::io::clock::Clock;
-use crate::io::metrics::Metrics;
+use crate::io::carry::tools::CarrierTools;
+use crate::io::carry::troubles::Troubles;
 use crate::plan::ClusterRules;
-
-/// The things that a carrier works with.
-#[derive(Clone, Debug)]
-pub struct PeerTools {
-    /// The copy that is carried.
-    pub copy: SharedCopy,
-    /// The time.
-    pub clock: Clock,
-    /// The counters of troubles and octets.
-    pub metrics: Arc<Metrics>,
-}
 
 /// The things that all tasks of one config share.
 #[derive(Debug)]
 pub(super) struct PeerCarriage {
-    pub(super) tools: PeerTools,
+    pub(super) tools: CarrierTools,
     pub(super) rules: Arc<ClusterRules>,
     pub(super) ring: PeerRing,
     pub(super) troubles: Troubles,
@@ -51,9 +36,4 @@ impl PeerQuestion {
             Self::State => "/cluster/v1/state",
         }
     }
-}
-
-/// A span as the runtime wants it.
-pub(super) fn duration(span: Span) -> Duration {
-    Duration::from_millis(span.0)
 }

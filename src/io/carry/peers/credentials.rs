@@ -1,5 +1,4 @@
 //! Credentials: what this node shows, by whom it has others vouched for, and whose certificate another one shows.
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::danger::{
@@ -7,7 +6,6 @@ use tokio_rustls::rustls::client::danger::{
 };
 use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{
     CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime,
 };
@@ -18,10 +16,10 @@ use tokio_rustls::rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme,
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use x509_parser::parse_x509_certificate;
 
-use super::troubles::ToldTrouble;
 use crate::io::carry::SharedCopy;
+use crate::io::carry::tools::{all, private_key, shown_chain, told};
+use crate::io::carry::troubles::ToldTrouble;
 use crate::io::metrics::PeerTrouble;
 use crate::plan::ClusterFiles;
 use crate::share::MemberAdmission;
@@ -58,20 +56,10 @@ impl PeerCredentials {
             .only_check_end_entity_revocation()
             .build()
             .map_err(|error| told(&files.roots, error))?;
-        let key = std::fs::read(&files.private_key);
-        let key = key.map_err(|error| told(&files.private_key, error))?;
-        let chain: Vec<CertificateDer<'static>> = all(&files.certificate)?;
-        let parsed = chain.first().map(|own| parse_x509_certificate(own));
-        if let Some(Ok((_, parsed))) = parsed {
-            let expires = parsed.validity().not_after.timestamp();
-            // Before 1970 is as expired as in its first second.
-            copy.shows_certificate(u64::try_from(expires).unwrap_or(0).max(1));
-        }
         Ok(Self {
             verifier,
-            chain,
-            key: PrivateKeyDer::from_pem_slice(&key)
-                .map_err(|error| told(&files.private_key, error))?,
+            chain: shown_chain(&files.certificate, copy)?,
+            key: private_key(&files.private_key)?,
         })
     }
 
@@ -139,31 +127,6 @@ pub(super) fn member(
         let why = "its certificate bears the name of no node of the roster as a DNS name";
         found.ok_or_else(|| (PeerTrouble::Stranger, why.to_owned()))
     })
-}
-
-/// Tells that a member is listened to.
-pub(super) fn is_admitted(name: &str, copy: &SharedCopy) -> bool {
-    copy.look(|cluster, _, _| {
-        let mut members = cluster.roster().members();
-        members.any(|(author, member)| {
-            let is_admitted = member.admission == MemberAdmission::Admitted;
-            member.name == name && is_admitted && !cluster.void().contains(&author)
-        })
-    })
-}
-
-/// Everything of a kind that a file holds; an error if there is nothing.
-fn all<T: PemObject>(path: &Path) -> Result<Vec<T>, ToldTrouble> {
-    let octets = std::fs::read(path).map_err(|error| told(path, error))?;
-    let found: Result<Vec<T>, _> = T::pem_slice_iter(&octets).collect();
-    match found.map_err(|error| told(path, error))? {
-        none if none.is_empty() => Err(told(path, "nothing of the kind stands in it")),
-        found => Ok(found),
-    }
-}
-
-fn told(path: &Path, why: impl std::fmt::Display) -> ToldTrouble {
-    (PeerTrouble::Files, format!("`{}`: {why}", path.display()))
 }
 
 impl ServerCertVerifier for EitherEnd {

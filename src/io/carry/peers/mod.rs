@@ -29,34 +29,26 @@
 mod asking;
 mod carriage;
 mod credentials;
-mod pace;
 mod ring;
 mod serving;
-mod troubles;
 
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use tokio::runtime::Builder;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use self::carriage::PeerCarriage;
-pub use self::carriage::PeerTools;
 use self::ring::PeerRing;
-use self::troubles::Troubles;
+use super::tools::{CarrierThread, CarrierTools};
+use super::troubles::Troubles;
 use crate::base::limits::CLUSTER_PEERS;
-use crate::io::background;
 use crate::plan::ClusterRules;
 
 /// The carrier at work; it ends when this is dropped.
 #[derive(Debug)]
-pub struct Peers {
-    rules: watch::Sender<Arc<ClusterRules>>,
-    end: oneshot::Sender<()>,
-    ended: oneshot::Receiver<()>,
-}
+pub struct Peers(CarrierThread);
 
 impl Peers {
     /// Begins to answer peers and to ask them.
@@ -66,57 +58,35 @@ impl Peers {
     pub fn start(
         listeners: Vec<TcpListener>,
         rules: Arc<ClusterRules>,
-        tools: PeerTools,
+        tools: CarrierTools,
     ) -> io::Result<Self> {
-        let (end, is_end) = oneshot::channel::<()>();
-        let (done, ended) = oneshot::channel();
-        let (rules, changes) = watch::channel(rules);
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        let inside = runtime.enter();
-        let listeners = listeners.into_iter().map(|listener| {
-            listener.set_nonblocking(true)?;
-            tokio::net::TcpListener::from_std(listener).map(Arc::new)
-        });
-        let listeners: Vec<_> = listeners.collect::<io::Result<_>>()?;
-        drop(inside);
-        background::spawn("cluster", move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = is_end => {}
-                    () = carry(&listeners, changes, tools) => {}
-                }
+        let carrier = CarrierThread::start("cluster", rules, |changes| {
+            let listeners = listeners.into_iter().map(|listener| {
+                listener.set_nonblocking(true)?;
+                tokio::net::TcpListener::from_std(listener).map(Arc::new)
             });
-            // A look-up of a name may take long, and nobody waits for it.
-            runtime.shutdown_background();
-            drop(listeners);
-            // Whoever started it may have gone.
-            let _ = done.send(());
-        })?;
-        Ok(Self { rules, end, ended })
+            let listeners: Vec<_> = listeners.collect::<io::Result<_>>()?;
+            Ok(carry(listeners, changes, tools))
+        });
+        carrier.map(Self)
     }
 
     /// Goes by other rules from now on; connections begin anew where they differ.
     pub fn set(&self, rules: &Arc<ClusterRules>) {
-        self.rules.send_if_modified(|last| {
-            let differs = last != rules;
-            last.clone_from(rules);
-            differs
-        });
+        self.0.set(rules);
     }
 
     /// Ends all connections, and comes back when that is done.
     pub async fn stop(self) {
-        drop(self.end);
-        // It has ended, whatever this says.
-        let _ = self.ended.await;
+        self.0.stop().await;
     }
 }
 
 /// Carries by the rules as they come.
 async fn carry(
-    listeners: &[Arc<tokio::net::TcpListener>],
+    listeners: Vec<Arc<tokio::net::TcpListener>>,
     mut changes: watch::Receiver<Arc<ClusterRules>>,
-    tools: PeerTools,
+    tools: CarrierTools,
 ) {
     loop {
         let rules = changes.borrow_and_update().clone();
@@ -128,7 +98,7 @@ async fn carry(
         });
         // What is under way ends when this is dropped.
         let mut tasks = JoinSet::new();
-        serving::spawn(&mut tasks, listeners, &carriage);
+        serving::spawn(&mut tasks, &listeners, &carriage);
         for peer in carriage.rules.peers.iter().take(CLUSTER_PEERS) {
             tasks.spawn(asking::ask_for_ever(Arc::clone(&carriage), peer.clone()));
         }

@@ -8,6 +8,9 @@
 //!
 //! Where a peer next behind is silent, the one behind that takes its place, until it speaks again. Whose name is not known yet, because
 //! no connection stood so far, is asked for orders.
+//!
+//! Whoever brought news last is not preferred: with 60 nodes in virtual time that made the last node hear of a target's death after 6.5 s,
+//! not 1.8 s, for two that prefer each other hear of the rest by questions for everything alone.
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -130,8 +133,10 @@ mod tests {
             up_while: None,
             withdraw: None,
             distribute: None,
+            roll_cookies: Span(u64::MAX),
             listen: Vec::new(),
             peers: names[1..].to_vec(),
+            nats: None,
             files: ClusterFiles {
                 seal: file(),
                 certificate: file(),

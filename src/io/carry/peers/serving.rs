@@ -16,21 +16,23 @@ use hyper::server::conn::http2::Builder;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
-use super::carriage::{PeerCarriage, PeerQuestion, duration};
+use super::carriage::{PeerCarriage, PeerQuestion};
 use super::credentials;
-use super::pace::PeerPace;
-use super::troubles::ToldTrouble;
 use crate::base::limits::{
     CLUSTER_CONNECTION, CLUSTER_CONNECTIONS, CLUSTER_GATHERED, CLUSTER_HANDSHAKE,
     CLUSTER_HANDSHAKES, CLUSTER_HAVE_BYTES, CLUSTER_POLL,
 };
 use crate::base::{Moment, Span};
 use crate::io::carry::SharedCopy;
+use crate::io::carry::pace::PeerPace;
+use crate::io::carry::tools::duration;
+use crate::io::carry::troubles::{self, ToldTrouble};
 use crate::io::metrics::{CarriedWay, PeerTrouble};
 use crate::share::Have;
 
@@ -70,8 +72,18 @@ struct PeerDesk {
     member: String,
     /// The moment of its last question, by the clock's milliseconds.
     asked: Arc<AtomicU64>,
-    /// Questions so far, and when the next answer may go.
-    turn: tokio::sync::Mutex<(u64, PeerPace)>,
+    /// The talk so far.
+    talk: tokio::sync::Mutex<PeerTalked>,
+}
+
+/// The talk on one connection so far.
+struct PeerTalked {
+    /// Questions.
+    turn: u64,
+    /// The moment from which the next answer may go.
+    pace: PeerPace,
+    /// The positions that whoever asks has told.
+    have: Option<Have>,
 }
 
 /// Answers on these listeners until the tasks are dropped.
@@ -150,7 +162,8 @@ impl Door {
         let acceptor = credentials::PeerCredentials::read(files, copy)?.acceptor(files)?;
         // Without it answers come later, and that is all.
         let _ = stream.set_nodelay(true);
-        let shaken = timeout(duration(CLUSTER_HANDSHAKE), acceptor.accept(stream)).await;
+        let accepting = acceptor.accept(stream).into_fallible();
+        let shaken = timeout(duration(CLUSTER_HANDSHAKE), accepting).await;
         let slow = |_| {
             (
                 PeerTrouble::Slow,
@@ -158,7 +171,15 @@ impl Door {
             )
         };
         let shaken = shaken.map_err(slow)?;
-        let shaken = shaken.map_err(|error| (PeerTrouble::Handshake, format!("{from}{error}")))?;
+        let shaken = match shaken {
+            Ok(shaken) => shaken,
+            Err((error, stream)) => {
+                // It stays for as long as somebody is to be refused, and no longer.
+                let _ = timeout(SWEEP, hear_out(stream)).await;
+                let (trouble, why) = troubles::refused(&error);
+                return Err((trouble, format!("{from}{why}")));
+            }
+        };
         let chain = shaken.get_ref().1.peer_certificates();
         let member = credentials::member(chain, copy);
         let member = member.map_err(|(trouble, why)| (trouble, format!("{from}{why}")))?;
@@ -193,7 +214,11 @@ impl Door {
             door: Arc::clone(this),
             member,
             asked,
-            turn: tokio::sync::Mutex::new((0, PeerPace::start())),
+            talk: tokio::sync::Mutex::new(PeerTalked {
+                turn: 0,
+                pace: PeerPace::start(),
+                have: None,
+            }),
         })
     }
 
@@ -203,7 +228,7 @@ impl Door {
         let troubles = &self.carriage.troubles;
         self.standing().retain(|peer| {
             let member = &*peer.member;
-            let told = if !credentials::is_admitted(member, &self.carriage.tools.copy) {
+            let told = if !self.carriage.tools.copy.listens_to(member) {
                 Some((PeerTrouble::Revoked, "it is revoked, and cut off"))
             } else if now.since(Moment(peer.asked.load(Ordering::Relaxed))) > IDLE {
                 Some((PeerTrouble::Slow, "it asks for nothing, and is cut off"))
@@ -230,6 +255,14 @@ impl Door {
 
     fn standing(&self) -> MutexGuard<'_, Vec<StandingPeer>> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads what somebody who is refused sends still: otherwise the system would take back the word that says why.
+async fn hear_out(mut stream: TcpStream) {
+    let mut rest = [0; 1024];
+    if stream.shutdown().await.is_ok() {
+        while stream.read(&mut rest).await.is_ok_and(|octets| octets > 0) {}
     }
 }
 
@@ -280,7 +313,7 @@ impl PeerDesk {
     ) -> Result<Vec<u8>, (StatusCode, ToldTrouble)> {
         let tools = &self.door.carriage.tools;
         let refused = |status, trouble, why: &str| Err((status, (trouble, why.to_owned())));
-        if !credentials::is_admitted(&self.member, &tools.copy) {
+        if !tools.copy.listens_to(&self.member) {
             let why = "it is revoked, and not answered";
             return refused(StatusCode::FORBIDDEN, PeerTrouble::Revoked, why);
         }
@@ -307,15 +340,16 @@ impl PeerDesk {
             }
         };
         tools.metrics.carried(CarriedWay::In, body.len());
-        let Ok(have) = Have::unpack(&body) else {
+        let mut talk = self.talk.lock().await;
+        let Ok(have) = Have::unpack_after(&body, talk.have.as_ref()) else {
             let why = "its question cannot be read, or is of another version";
             return refused(StatusCode::BAD_REQUEST, PeerTrouble::Garbled, why);
         };
-        let mut turn = self.turn.lock().await;
-        turn.0 += 1;
-        turn.1.turn().await;
-        let bundle = newer(&tools.copy, question, (&have, turn.0)).await;
-        turn.1.gone(bundle.len());
+        talk.turn += 1;
+        talk.pace.turn().await;
+        let bundle = newer(&tools.copy, question, (&have, talk.turn)).await;
+        talk.have = Some(have);
+        talk.pace.gone(bundle.len());
         Ok(bundle)
     }
 }

@@ -54,7 +54,7 @@ fn tsig_key() -> TsigKey {
     TsigKey {
         name: name("ci"),
         algorithm: Algorithm::Sha256,
-        secret: Secret("c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0".to_owned()),
+        secret: Some(Secret("c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0".to_owned())),
     }
 }
 
@@ -71,7 +71,7 @@ fn zoning(is_signed: bool) -> Arc<Zoning> {
         view: None,
         id: name(APEX),
         file: Some(PathBuf::from(APEX)),
-        dnssec: is_signed.then(|| ZoneDnssec::with_keys(PathBuf::from("keys"))),
+        dnssec: is_signed.then(|| Box::new(ZoneDnssec::with_keys(PathBuf::from("keys")))),
         outgoing: None,
         incoming: None,
         mounts: Vec::new(),

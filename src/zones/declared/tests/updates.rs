@@ -25,7 +25,8 @@ fn update(bench: &mut Bench, prerequisites: &[Line<'_>], changes: &[Line<'_>]) -
         octets.extend(u16::try_from(rdata.len()).unwrap().to_be_bytes());
         octets.extend(*rdata);
     }
-    Signer::request(&tsig_key().key()).sign(&mut octets, 1_800_000_000 + bench.now.0 / 1000);
+    Signer::request(&tsig_key().key().unwrap())
+        .sign(&mut octets, 1_800_000_000 + bench.now.0 / 1000);
     bench.give(Input::Update(Ticket(4), octets));
     bench.work();
     bench.pass(Span(100));

@@ -84,6 +84,21 @@ pub(super) enum LinkOwner {
 struct LinkRoom {
     types: Vec<u16>,
     rdata: Vec<u8>,
+    /// The types of the link before, as they came, and their bitmap: most names have the same.
+    before: Vec<u16>,
+    bitmap: Vec<u8>,
+}
+
+impl LinkRoom {
+    /// Appends the bitmap of the types.
+    fn put_bitmap(&mut self) {
+        if self.types != self.before {
+            self.before.clone_from(&self.types);
+            self.bitmap.clear();
+            put_bitmap(&mut self.types, &mut self.bitmap);
+        }
+        self.rdata.extend_from_slice(&self.bitmap);
+    }
 }
 
 impl Chain {
@@ -384,7 +399,7 @@ impl Chain {
         let ttl = zone.denial_soa().ttl;
         let node = self.slots[link];
         let next = (link + 1) % self.links();
-        let LinkRoom { types, rdata } = room;
+        let LinkRoom { types, rdata, .. } = room;
         types_into(zone, node, steered, types);
         types.retain(|rtype| !without.contains(rtype));
         rdata.clear();
@@ -406,12 +421,12 @@ impl Chain {
                 rtype::NSEC3
             }
         };
-        put_bitmap(types, rdata);
+        room.put_bitmap();
         let set = Source {
             rtype,
             ttl,
             owner: &[],
-            records: std::iter::once(&rdata[..]),
+            records: std::iter::once(&room.rdata[..]),
             glue: &[],
         };
         set.put(out);

@@ -63,6 +63,24 @@ fn a_restart_without_a_change_makes_nothing() {
     }
 }
 
+/// A file of the form before counts, and what is appended to it has the present form.
+#[test]
+fn a_file_of_the_form_before_is_read_as_well() {
+    let (zone, signing) = (large(300), signing(Denial::Nsec, 1));
+    let signed = sign(&zone, &signing, NOW);
+    let mut octets =
+        crate::dns::zone::signed::kept::in_form_before(&file(&signed, &KeptMark::default()));
+    assert!(octets.starts_with(b"WPs1") && !octets.windows(4).any(|own| own == b"WPs2"));
+    let later = renew(&signed, NOW + 86_400, usize::MAX);
+    for (signed, now) in [(&signed, NOW), (&later, NOW + 86_400)] {
+        let (after, condition) = resumed(&zone, &signing, octets.clone());
+        assert_eq!(condition, KeptCondition::Whole);
+        assert_eq!(super::kept::octets(&after), super::kept::octets(signed));
+        assert_eq!(lacks(&after, now), 0);
+        octets.extend(file(&later, &signed.mark()));
+    }
+}
+
 #[test]
 fn a_change_costs_what_it_changes() {
     let (before, signing) = (large(300), signing(Denial::Nsec, 1));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::carriage::duration;
+use super::tools::duration;
 use crate::base::limits::{CLUSTER_BUNDLE_BYTES, CLUSTER_GATHERED};
 
 /// The moment from which the next bundle may go.
